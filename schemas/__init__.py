@@ -1,0 +1,1 @@
+"""The language of the product: commands, facts, policy sets, topics and the words for them."""

@@ -1,0 +1,156 @@
+"""The words people read: code to Chinese and English, for refusals, states and every vocabulary shown."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from schemas import enums
+from schemas.enums import Refusal
+
+Language = Literal["zh", "en"]
+
+_REFUSALS: dict[Refusal, tuple[str, str]] = {
+    Refusal.UNKNOWN_TICKET: (
+        "没有这个工单，请核对编号，或先登记",
+        "no such ticket; check the number, or open it first",
+    ),
+    Refusal.ALREADY_OPEN: ("工单已登记，内容相同，无需重复推送", "already open with the same content"),
+    Refusal.ILLEGAL_MOVE: ("工单当前状态不允许此操作", "not allowed in the ticket's present state"),
+    Refusal.NOT_THE_HOLDER: ("只有当前承办单位可以操作", "only the unit that holds the ticket may do this"),
+    Refusal.UNKNOWN_UNIT: ("没有这个单位，请核对单位编码", "no such unit; check its code"),
+    Refusal.RESPONDENT_UNIT: ("被反映单位应当回避，请派给其他单位", "the unit complained about must not handle it"),
+    Refusal.NO_SUCH_LEVEL: ("本轮没有发生过这一级提醒", "this level has not been reached in the current round"),
+    Refusal.ALREADY_ACKNOWLEDGED: ("这一级提醒已经确认过", "this level is acknowledged already"),
+    Refusal.VISIT_OUT_OF_ORDER: (
+        "回访次数不连续，下一次应为",
+        "visit attempts are numbered without a gap; the next one is",
+    ),
+    Refusal.ON_SITE_ALREADY_DECIDED: ("是否到场已经确定", "whether the scene must be visited is settled already"),
+    Refusal.SCENE_NOT_VISITED: (
+        "需要到场的工单，请先到场或改为无需到场",
+        "the scene must be visited first, or decided not to need it",
+    ),
+    Refusal.ALREADY_INFORMED: ("本轮已向来电人反馈", "the citizen is informed already in this round"),
+    Refusal.NOT_HISTORY: (
+        "历史导入只接受可信来源自带时间的数据",
+        "history is taken only from a trusted source that gives its own times",
+    ),
+}
+
+_TABLE: tuple[tuple[StrEnum, str, str], ...] = (
+    (enums.Channel.HOTLINE_12328, "12328 热线", "12328 hotline"),
+    (enums.Channel.HOTLINE_12345, "12345 热线", "12345 hotline"),
+    (enums.Channel.PHONE, "电话", "phone"),
+    (enums.Channel.LETTER, "来信", "letter"),
+    (enums.Channel.VISIT, "来访", "visit"),
+    (enums.Channel.WEB, "网络", "web"),
+    (enums.Channel.MINISTRY_ORDER, "部级转办", "ministry order"),
+    (enums.Channel.REFERRAL, "移送线索", "referral"),
+    (enums.Channel.PUBLIC_OPINION, "敏感舆情", "public opinion"),
+    (enums.Kind.COMPLAINT, "投诉", "complaint"),
+    (enums.Kind.REPORT, "举报", "report"),
+    (enums.Kind.ENQUIRY, "咨询", "enquiry"),
+    (enums.Kind.SUGGESTION, "意见建议", "suggestion"),
+    (enums.Kind.HELP, "求助", "help"),
+    (enums.Kind.LOST_PROPERTY, "失物求助", "lost property"),
+    (enums.Kind.PRAISE, "表扬", "praise"),
+    (enums.Domain.TAXI, "巡游出租", "taxi"),
+    (enums.Domain.RIDE_HAILING, "网约车", "ride-hailing"),
+    (enums.Domain.BUS, "公交", "bus"),
+    (enums.Domain.PASSENGER, "道路客运", "passenger"),
+    (enums.Domain.FREIGHT, "道路货运", "freight"),
+    (enums.Domain.DRIVING_SCHOOL, "驾培驾考", "driving school"),
+    (enums.Domain.VEHICLE_REPAIR, "机动车维修", "vehicle repair"),
+    (enums.Domain.ETC, "ETC 收费", "ETC"),
+    (enums.Domain.HIGHWAY, "公路", "highway"),
+    (enums.Domain.WATERWAY, "水路", "waterway"),
+    (enums.Domain.RAIL_TRANSIT, "轨道交通", "rail transit"),
+    (enums.Domain.ILLEGAL_OPERATION, "非法营运", "illegal operation"),
+    (enums.Domain.ENFORCEMENT_CONDUCT, "执法行为", "enforcement conduct"),
+    (enums.Domain.OTHER, "其他", "other"),
+    (enums.Urgency.NORMAL, "一般", "normal"),
+    (enums.Urgency.URGENT, "紧急", "urgent"),
+    (enums.Urgency.EMERGENCY, "特急", "emergency"),
+    (enums.State.TRIAGE, "待分拣", "triage"),
+    (enums.State.DISPATCHED, "已派单", "dispatched"),
+    (enums.State.ACCEPTED, "已受理", "accepted"),
+    (enums.State.ARRIVED, "已到场", "arrived"),
+    (enums.State.RESULT_SUBMITTED, "已提交结果", "result submitted"),
+    (enums.State.RESOLVED, "已办结", "resolved"),
+    (enums.State.VISITING, "回访中", "visiting"),
+    (enums.State.SUPERVISED, "督办中", "supervised"),
+    (enums.State.CLOSED, "已归档", "closed"),
+    (enums.Disposition.SERVICE, "服务化解", "service"),
+    (enums.Disposition.MANAGEMENT, "管理规范", "management"),
+    (enums.Disposition.ENFORCEMENT, "执法查处", "enforcement"),
+    (enums.Disposition.MEDIATION, "调解", "mediation"),
+    (enums.Disposition.ANSWERED, "答复", "answered"),
+    (enums.Disposition.TRANSFERRED_OUT, "转出", "transferred out"),
+    (enums.Disposition.UNFOUNDED, "不属实", "unfounded"),
+    (enums.VisitOutcome.SATISFIED, "满意", "satisfied"),
+    (enums.VisitOutcome.BASICALLY_SATISFIED, "基本满意", "basically satisfied"),
+    (enums.VisitOutcome.DISSATISFIED, "不满意", "dissatisfied"),
+    (enums.VisitOutcome.UNREACHABLE, "联系不上", "unreachable"),
+    (enums.VisitOutcome.WAIVED, "免回访", "waived"),
+    (enums.Verdict.RUNNING, "计时中", "running"),
+    (enums.Verdict.MET, "按时", "met"),
+    (enums.Verdict.BREACHED, "超时", "breached"),
+    (enums.Verdict.EXCUSED, "超时免责", "excused"),
+    (enums.Verdict.CANCELLED, "不适用", "cancelled"),
+    (enums.Severity.YELLOW, "黄", "yellow"),
+    (enums.Severity.ORANGE, "橙", "orange"),
+    (enums.Severity.RED, "红", "red"),
+    (enums.Severity.RED_2, "红二级", "red-2"),
+    (enums.Role.HANDLER, "承办人", "handler"),
+    (enums.Role.UNIT, "承办单位", "unit"),
+    (enums.Role.UNIT_LEADER, "单位负责人", "unit leader"),
+    (enums.Role.BRIGADE_LEADER, "支队负责人", "brigade leader"),
+    (enums.Role.BUREAU_LEADER, "局领导", "bureau leader"),
+    (enums.Role.CENTRE, "指挥中心", "centre"),
+    (enums.Measure.REMIND, "提醒", "remind"),
+    (enums.Measure.URGE, "催办", "urge"),
+    (enums.Measure.SUPERVISE, "督办", "supervise"),
+    (enums.FeedbackMeans.CALL, "电话", "call"),
+    (enums.FeedbackMeans.SMS, "短信", "SMS"),
+    (enums.FeedbackMeans.PLATFORM, "平台回复", "platform reply"),
+    (enums.FeedbackMeans.LETTER, "信函", "letter"),
+    (enums.FeedbackMeans.NOTICE, "公告", "published notice"),
+    (enums.FeedbackMeans.CENTRE_REPORT, "报指挥中心", "report to the centre"),
+    (enums.BreachCause.HANDLING, "办理超时", "handling"),
+    (enums.BreachCause.LATE_INTAKE, "来件迟到", "late intake"),
+)
+_WORDS = {(type(code), code): (chinese, english) for code, chinese, english in _TABLE}
+
+_CLOCKS = {
+    "accept": ("受理", "accept"),
+    "arrive": ("到场", "arrive"),
+    "feedback": ("反馈", "feedback"),
+    "reply": ("答复", "reply"),
+    "visit": ("回访", "visit"),
+    "close": ("办结", "close"),
+}
+
+
+def word(code: StrEnum, language: Language = "zh") -> str:
+    """The word for a code of one of the vocabularies; the code itself where there is no word."""
+    words = _WORDS.get((type(code), code))
+    return words[_column(language)] if words else str(code)
+
+
+def clock_word(clock: str, language: Language = "zh") -> str:
+    """The word for a clock; a clock that an operator named anew keeps that name."""
+    return _CLOCKS[clock][_column(language)] if clock in _CLOCKS else clock
+
+
+def explain(reason: Refusal, detail: str = "", language: Language = "zh") -> str:
+    """A refusal in words, with what to do next; ``detail`` is the state, unit or number it is about."""
+    words = _REFUSALS[reason][_column(language)]
+    if not detail:
+        return words
+    shown = word(enums.State(detail), language) if reason is Refusal.ILLEGAL_MOVE else detail
+    return f"{words}（{shown}）" if language == "zh" else f"{words} ({shown})"
+
+
+def _column(language: Language) -> int:
+    return 0 if language == "zh" else 1

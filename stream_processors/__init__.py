@@ -1,0 +1,1 @@
+"""Decides: the pure core in ``domain`` and the Faust worker around it."""

@@ -1,0 +1,175 @@
+"""Folding facts into a ticket. Facts are taken as they are: whether they may happen was decided before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from schemas.enums import State, Verdict
+from schemas.facts import (
+    AlertAcknowledged,
+    CitizenInformed,
+    ClockBreached,
+    ClockCancelled,
+    ClockExcused,
+    ClockStarted,
+    ClockStopped,
+    CommandRefused,
+    Fact,
+    FactData,
+    HandlerArrived,
+    LevelReached,
+    OnSiteDecided,
+    ResultSubmitted,
+    RoundOpened,
+    TicketAccepted,
+    TicketClosed,
+    TicketDispatched,
+    TicketOpened,
+    TicketResolved,
+    TicketSupervised,
+    TicketSupplemented,
+    TicketTriaged,
+    VisitTried,
+)
+from schemas.identity import command_mark
+from stream_processors.domain.ticket import MARK_BYTES, Round, RunningClock, Ticket
+
+_BY_TIME_ALONE = (ClockBreached, LevelReached)
+
+
+def fold(facts: Iterable[Fact], ticket: Ticket | None = None) -> Ticket | None:
+    """The ticket after these facts, in order of version."""
+    for fact in facts:
+        ticket = evolve(ticket, fact)
+    return ticket
+
+
+def evolve(ticket: Ticket | None, fact: Fact) -> Ticket | None:
+    """The ticket after one more fact; a refusal changes nothing.
+
+    Raises:
+        ValueError: the fact is not the ticket's next one.
+    """
+    if isinstance(fact.data, CommandRefused):
+        return ticket
+    expected = 1 if ticket is None else ticket.version + 1
+    if fact.version != expected:
+        raise ValueError(f"ticket {fact.ticket_id}: fact {fact.version} where {expected} is next")
+    if ticket is None:
+        if not isinstance(fact.data, TicketOpened):
+            raise ValueError(f"ticket {fact.ticket_id} begins with {fact.data.type}")
+        return _opened(fact, fact.data)
+    return replace(
+        _apply(ticket, fact.data),
+        version=fact.version,
+        last_hash=fact.digest,
+        last_time=fact.recorded_at,
+        last_deed=ticket.last_deed if isinstance(fact.data, _BY_TIME_ALONE) else max(ticket.last_deed, fact.at),
+        marks=_marks(ticket, fact),
+    )
+
+
+def _marks(ticket: Ticket, fact: Fact) -> bytes:
+    """Remember the command behind a deed; bells, and what time alone brings about, leave no mark."""
+    if fact.cause.type == "RingBell" or isinstance(fact.data, _BY_TIME_ALONE):
+        return ticket.marks
+    mark = command_mark(fact.cause.source, fact.cause.id)
+    return ticket.marks if ticket.marks[-MARK_BYTES:] == mark else ticket.marks + mark
+
+
+def _opened(fact: Fact, data: TicketOpened) -> Ticket:
+    return Ticket(
+        id=fact.ticket_id,
+        version=1,
+        last_hash=fact.digest,
+        last_time=fact.recorded_at,
+        last_deed=fact.at,
+        entered_at=fact.recorded_at,
+        state=State.TRIAGE,
+        source=data.source,
+        public_number=data.public_number,
+        channel=data.channel,
+        kind=data.kind,
+        domain=data.domain,
+        urgency=data.urgency,
+        sensitivity=data.sensitivity,
+        district=data.district,
+        category=data.category,
+        respondent=data.respondent,
+        on_site_needed=data.on_site_needed,
+        contactable=data.contactable,
+        history=data.history,
+        digest=data.digest,
+        policy_set=data.policy_set,
+        round=Round(0, "", ""),
+        marks=command_mark(fact.cause.source, fact.cause.id),
+    )
+
+
+def _apply(ticket: Ticket, data: FactData) -> Ticket:  # noqa: C901, PLR0911, PLR0912 (one arm per fact)
+    match data:
+        case RoundOpened():
+            return replace(ticket, round=Round(data.round, data.policy_set, data.policy))
+        case TicketDispatched():
+            return replace(ticket, state=State.DISPATCHED, unit=data.unit, person=None)
+        case TicketTriaged():
+            return replace(ticket, state=State.TRIAGE, unit=None, person=None)
+        case TicketAccepted():
+            first = ticket.first_handler or data.unit
+            return replace(ticket, state=State.ACCEPTED, person=data.person, first_handler=first)
+        case OnSiteDecided():
+            return replace(ticket, on_site_needed=data.needed)
+        case HandlerArrived():
+            return replace(ticket, state=State.ARRIVED, round=replace(ticket.round, arrived=True))
+        case ResultSubmitted():
+            return replace(ticket, state=State.RESULT_SUBMITTED, round=replace(ticket.round, submitted=True))
+        case CitizenInformed():
+            return replace(ticket, round=replace(ticket.round, informed=True))
+        case TicketResolved():
+            return replace(ticket, state=State.RESOLVED)
+        case VisitTried():
+            tries = (*ticket.round.visit_tries, data.part_of_day)
+            return replace(ticket, state=State.VISITING, round=replace(ticket.round, visit_tries=tries))
+        case TicketSupervised():
+            return replace(ticket, state=State.SUPERVISED)
+        case TicketClosed():
+            return replace(ticket, state=State.CLOSED)
+        case TicketSupplemented():
+            return replace(ticket, digest=data.digest)
+        case AlertAcknowledged():
+            seen = (*ticket.round.acknowledged, (data.clock, data.level))
+            return replace(ticket, round=replace(ticket.round, acknowledged=seen))
+        case _:
+            return replace(ticket, round=_with_clocks(ticket.round, data))
+
+
+def _with_clocks(current: Round, data: FactData) -> Round:
+    match data:
+        case ClockStarted():
+            breach_next = data.next_at == data.due_at
+            clock = RunningClock(data.clock, data.started_at, data.due_at, data.next_at, breach_next=breach_next)
+            return replace(current, clocks=(*current.clocks, clock))
+        case ClockStopped() | ClockBreached() | ClockExcused() | ClockCancelled() | LevelReached():
+            clocks = [_after(clock, data) if clock.clock == data.clock else clock for clock in current.clocks]
+            return replace(current, clocks=tuple(clocks))
+        case _:
+            return current
+
+
+def _after(
+    clock: RunningClock, data: ClockStopped | ClockBreached | ClockExcused | ClockCancelled | LevelReached
+) -> RunningClock:
+    match data:
+        case ClockStopped():
+            return replace(clock, verdict=data.verdict, stopped=True, next_at=None)
+        case ClockBreached():
+            return replace(clock, verdict=Verdict.BREACHED)
+        case ClockExcused():
+            return replace(clock, verdict=Verdict.EXCUSED)
+        case ClockCancelled():
+            verdict = clock.verdict if clock.verdict is Verdict.BREACHED else Verdict.CANCELLED
+            return replace(clock, verdict=verdict, stopped=True, next_at=None)
+        case LevelReached():
+            breach_next = data.next_at == clock.due_at
+            return replace(clock, step=clock.step + 1, next_at=data.next_at, breach_next=breach_next)

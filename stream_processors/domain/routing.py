@@ -1,0 +1,79 @@
+"""Which policy a ticket takes and which unit gets it: the first rule that fits, by the facts alone."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from schemas.commands import Respondent
+from schemas.enums import Channel, Domain, Kind, RespondentType, Sensitivity, Urgency
+from schemas.policy import AppliesTo, Policy, PolicySet, Route
+
+
+class Features(Protocol):
+    """The facts in a ticket that rules may look at; commands that open and tickets both have them."""
+
+    @property
+    def channel(self) -> Channel: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def domain(self) -> Domain: ...
+    @property
+    def urgency(self) -> Urgency: ...
+    @property
+    def sensitivity(self) -> Sensitivity: ...
+    @property
+    def district(self) -> str | None: ...
+    @property
+    def respondent(self) -> Respondent | None: ...
+
+
+def policy_for(ticket: Features, rules: PolicySet) -> Policy:
+    """The first policy of the set that applies; a set that loads always has one for an ordinary ticket.
+
+    Raises:
+        LookupError: none applies; only possible for an unusual urgency or sensitivity.
+    """
+    for policy in rules.policies:
+        if any(applies(rule, ticket) for rule in policy.applies_to):
+            return policy
+    raise LookupError(f"policy set {rules.name} has no policy for this ticket")
+
+
+def applies(rule: AppliesTo, ticket: Features) -> bool:
+    """Whether every list that the rule gives holds for the ticket."""
+    return (
+        (rule.channels is None or ticket.channel in rule.channels)
+        and (rule.kinds is None or ticket.kind in rule.kinds)
+        and (rule.domains is None or ticket.domain in rule.domains)
+        and (rule.urgencies is None or ticket.urgency in rule.urgencies)
+        and (rule.sensitivities is None or ticket.sensitivity in rule.sensitivities)
+    )
+
+
+def route_for(ticket: Features, rules: PolicySet) -> Route | None:
+    """The first route that fits and does not lead to the unit complained about (回避); None means triage."""
+    for route in rules.routes:
+        if _fits(route, ticket) and not is_respondent(ticket.respondent, route.unit):
+            return route
+    return None
+
+
+def is_respondent(respondent: Respondent | None, unit: str) -> bool:
+    """Whether this unit is the one complained about."""
+    return respondent is not None and respondent.type is RespondentType.UNIT and respondent.id == unit
+
+
+def _fits(route: Route, ticket: Features) -> bool:
+    respondent = ticket.respondent
+    return (
+        (route.channels is None or ticket.channel in route.channels)
+        and (route.kinds is None or ticket.kind in route.kinds)
+        and (route.domains is None or ticket.domain in route.domains)
+        and (route.districts is None or ticket.district in route.districts)
+        and (route.respondent_types is None or (respondent is not None and respondent.type in route.respondent_types))
+        and (
+            route.respondent_prefixes is None
+            or (respondent is not None and respondent.id.startswith(route.respondent_prefixes))
+        )
+    )

@@ -1,0 +1,113 @@
+"""The ticket as the worker knows it: small, immutable, a fold of its facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from schemas.commands import Respondent
+from schemas.enums import Channel, Domain, Kind, Sensitivity, State, Urgency, Verdict
+from schemas.identity import command_mark
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MARK_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RunningClock:
+    """A clock of the current round. ``next_at`` is the next instant of its chain, None when the chain is done.
+
+    ``step`` counts the chain's levels that were reached. A stopped clock keeps its verdict.
+    """
+
+    clock: str
+    started_at: datetime
+    due_at: datetime
+    next_at: datetime | None
+    step: int = 0
+    verdict: Verdict = Verdict.RUNNING
+    stopped: bool = False
+    breach_next: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One pass from receipt to visit, with its own clocks and deeds."""
+
+    number: int
+    policy_set: str
+    policy: str
+    clocks: tuple[RunningClock, ...] = ()
+    arrived: bool = False
+    submitted: bool = False
+    informed: bool = False
+    visit_tries: tuple[str, ...] = ()
+    acknowledged: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What ``decide`` needs to know of a ticket; all instants UTC-aware.
+
+    ``last_deed`` and ``last_time`` only rise: deeds, and the ticket's own time, never run backwards.
+    ``marks``: eight bytes for each command ever answered by facts.
+    """
+
+    id: UUID
+    version: int
+    last_hash: str
+    last_time: datetime
+    last_deed: datetime
+    entered_at: datetime
+    state: State
+    source: str
+    public_number: str
+    channel: Channel
+    kind: Kind
+    domain: Domain
+    urgency: Urgency
+    sensitivity: Sensitivity
+    district: str | None
+    category: str | None
+    respondent: Respondent | None
+    on_site_needed: bool | None
+    contactable: bool
+    history: bool
+    digest: str
+    policy_set: str
+    round: Round
+    unit: str | None = None
+    person: str | None = None
+    first_handler: str | None = None
+    marks: bytes = b""
+
+    def remembers(self, source: str, command_id: str) -> bool:
+        """Whether this command was answered before."""
+        mark = command_mark(source, command_id)
+        return mark in {self.marks[i : i + MARK_BYTES] for i in range(0, len(self.marks), MARK_BYTES)}
+
+    def clock(self, name: str) -> RunningClock | None:
+        """The clock of the current round with this name."""
+        return next((clock for clock in self.round.clocks if clock.clock == name), None)
+
+    @property
+    def bell_at(self) -> int | None:
+        """When the timer should ring: milliseconds since 1970 UTC, the first at which something has passed.
+
+        A deed exactly at the deadline is in time, so a breach is heard one millisecond later at the earliest. A ticket
+        of history has no bell: it lives by its own times.
+        """
+        if self.history:
+            return None
+        moments = [_heard_at(clock) for clock in self.round.clocks if not clock.stopped and clock.next_at]
+        return min(moments, default=None)
+
+
+def _heard_at(clock: RunningClock) -> int:
+    assert clock.next_at is not None
+    microseconds = (clock.next_at - _EPOCH) // _MICROSECOND
+    return microseconds // 1000 + 1 if clock.breach_next else -(-microseconds // 1000)
+
+
+_MICROSECOND = datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC) - _EPOCH

@@ -1,0 +1,65 @@
+"""Reading policy sets from YAML files; every mistake is explained with file and place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from schemas.policy import PolicySet
+
+
+class PolicyFileError(ValueError):
+    """A policy file that cannot be used; the message names the file and what is wrong with it."""
+
+
+def load_policy_set(path: Path) -> PolicySet:
+    """Read one set. ``include`` names files beside it whose top-level entries it takes over; its own come last.
+
+    Raises:
+        PolicyFileError: unreadable, no YAML, or rules that do not fit together.
+    """
+    content = _read(path)
+    merged: dict[str, Any] = {}
+    for part in content.pop("include", []):
+        merged |= _read(path.parent / str(part))
+    try:
+        return PolicySet.model_validate(merged | content)
+    except ValidationError as error:
+        problems = [
+            f"  {'.'.join(map(str, problem['loc'])) or path.name}: {problem['msg']}" for problem in error.errors()
+        ]
+        raise PolicyFileError("\n".join([f"{path}:", *problems])) from error
+
+
+def load_policy_sets(paths: Iterable[Path]) -> dict[str, PolicySet]:
+    """Read several sets, by name.
+
+    Raises:
+        PolicyFileError: as above, or two files claim the same set and version with different content.
+    """
+    sets: dict[str, PolicySet] = {}
+    for path in paths:
+        rules = load_policy_set(path)
+        twin = next(
+            (other for other in sets.values() if (other.set, other.version) == (rules.set, rules.version)), None
+        )
+        if twin is not None and twin.name != rules.name:
+            raise PolicyFileError(f"{path}: {rules.set}@{rules.version} exists with other content; raise the version")
+        sets[rules.name] = rules
+    return sets
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PolicyFileError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PolicyFileError(f"{path}: {error}") from error
+    if not isinstance(content, dict):
+        raise PolicyFileError(f"{path}: a mapping is expected at the top")
+    return content
