@@ -29,9 +29,9 @@ class EmbeddedBroker:
       the *producer's* timestamp; the stamp in an acknowledgement is a constant, of no meaning.
     * No transactions: it says yes to them, but fences nobody, drops the offsets sent with them
       and hands out aborted records, with checksums that aiokafka refuses.
-    * A consumer group has room for one member. Of two, the follower is often refused for good
-      (InvalidRequest). A member that was killed blocks its successor for up to twice the session
-      timeout; one that left does not.
+    * A consumer group has room for one member: of two, the follower is often refused for good
+      (InvalidRequest). Whoever joins after another left or was killed waits until the session
+      timeout less a second has passed, so give consumers a short one (2 s) here.
     * kafka-python must be told ``api_version=(2, 0)`` and cannot consume; aiokafka and
       confluent-kafka can.
 
@@ -63,15 +63,11 @@ class EmbeddedBroker:
         """
         names = list(topics)
         for name in names:
-            error = self._library.rd_kafka_mock_topic_create(
-                self._cluster, name.encode(), PARTITIONS, 1
-            )
+            error = self._library.rd_kafka_mock_topic_create(self._cluster, name.encode(), PARTITIONS, 1)
             if error not in (0, _TOPIC_EXISTS):
                 message = f"topic {name} could not be made: librdkafka's error {error}"
                 raise RuntimeError(message)
-        known = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(
-            timeout=_METADATA_TIMEOUT_S
-        )
+        known = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(timeout=_METADATA_TIMEOUT_S)
         for name in names:
             if (count := len(known.topics[name].partitions)) != PARTITIONS:
                 message = f"topic {name} has {count} partitions, not {PARTITIONS}"

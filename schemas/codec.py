@@ -11,7 +11,7 @@ from schemas.base import Instant, Model, Name
 from schemas.commands import Command
 from schemas.facts import Fact
 
-MAX_MESSAGE_BYTES = 900_000
+MAX_MESSAGE_BYTES = 700_000
 _MOST_ERRORS = 5
 _M = TypeVar("_M", bound=Model)
 

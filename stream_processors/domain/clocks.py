@@ -70,7 +70,7 @@ def chain_of(rules: PolicySet, rule: Clock) -> tuple[Level, ...]:
 
 
 def _start(story: Story, rule: Clock, *, late: bool = False) -> None:
-    limit = rule.limit_for(story.ticket.category)
+    limit = rule.limit_for(story.ticket.profile.category)
     if limit is None:
         return
     started_at = story.timing.deed
@@ -143,8 +143,8 @@ def _advance(story: Story, clock: RunningClock) -> None:
 def _breach(story: Story, clock: RunningClock) -> None:
     """The breach names who held the ticket; one that was past due on arrival is the channel's."""
     ticket = story.ticket
-    late_intake = clock.due_at < ticket.entered_at
-    breached_at = max(clock.due_at, ticket.entered_at)
+    late_intake = clock.due_at < ticket.profile.entered_at
+    breached_at = max(clock.due_at, ticket.profile.entered_at)
     story.tell(
         ClockBreached(
             round=ticket.round.number,
@@ -154,7 +154,7 @@ def _breach(story: Story, clock: RunningClock) -> None:
             unit=None if late_intake else ticket.unit,
             person=None if late_intake else ticket.person,
             cause=BreachCause.LATE_INTAKE if late_intake else BreachCause.HANDLING,
-            detection_s=0.0 if ticket.history else seconds(story.timing.now - breached_at),
+            detection_s=0.0 if ticket.profile.history else seconds(story.timing.now - breached_at),
         ),
         at=breached_at,
     )

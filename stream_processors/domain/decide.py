@@ -62,7 +62,7 @@ def decide(ticket: Ticket | None, command: Command, now: datetime, place: Place,
     """
     if ticket is not None and ticket.remembers(command.source, command.id) and not isinstance(command.data, RingBell):
         return Decision(ticket)
-    history = ticket.history if ticket else isinstance(command.data, OpenTicket) and command.data.history
+    history = ticket.profile.history if ticket else isinstance(command.data, OpenTicket) and command.data.history
     rules = policies[command.policy_set]
     timing = history_timing(command, rules) if history else live_timing(command, now, rules)
     if timing is None:
@@ -134,7 +134,7 @@ def _answer(story: Story) -> None:
             return _supplement(story, data)
         case RingBell():
             return None
-    if not moves.is_legal(ticket.state, data, history=ticket.history):
+    if not moves.is_legal(ticket.state, data, history=ticket.profile.history):
         raise RefusedError(Refusal.ILLEGAL_MOVE, ticket.state)
     actor = story.command.actor
     if type(data) in moves.HOLDER_ONLY and (actor is None or actor.unit != ticket.unit):
@@ -174,14 +174,14 @@ def _doer(story: Story) -> dict[str, str | None]:
 def _supplement(story: Story, data: OpenTicket) -> None:
     digest = _digest(data)
     if digest == story.ticket.digest:
-        raise RefusedError(Refusal.ALREADY_OPEN, story.ticket.public_number)
+        raise RefusedError(Refusal.ALREADY_OPEN, story.ticket.profile.public_number)
     story.tell(TicketSupplemented(digest=digest, text=data.text, envelope=data.envelope))
 
 
 def _dispatch(story: Story, data: DispatchTicket) -> None:
     if data.unit not in story.rules.unit_by_id:
         raise RefusedError(Refusal.UNKNOWN_UNIT, data.unit)
-    if is_respondent(story.ticket.respondent, data.unit):
+    if is_respondent(story.ticket.profile.respondent, data.unit):
         raise RefusedError(Refusal.RESPONDENT_UNIT, data.unit)
     story.tell(TicketDispatched(unit=data.unit, reason=DispatchReason.BY_HAND, note=data.reason))
     reach(story, Milestone.DISPATCHED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from schemas.enums import State, Verdict
 from schemas.facts import (
@@ -33,7 +34,7 @@ from schemas.facts import (
     VisitTried,
 )
 from schemas.identity import command_mark
-from stream_processors.domain.ticket import MARK_BYTES, Round, RunningClock, Ticket
+from stream_processors.domain.ticket import MARK_BYTES, Profile, Round, RunningClock, Ticket
 
 _BY_TIME_ALONE = (ClockBreached, LevelReached)
 
@@ -61,12 +62,13 @@ def evolve(ticket: Ticket | None, fact: Fact) -> Ticket | None:
             raise ValueError(f"ticket {fact.ticket_id} begins with {fact.data.type}")
         return _opened(fact, fact.data)
     return replace(
-        _apply(ticket, fact.data),
+        ticket,
         version=fact.version,
         last_hash=fact.digest,
         last_time=fact.recorded_at,
         last_deed=ticket.last_deed if isinstance(fact.data, _BY_TIME_ALONE) else max(ticket.last_deed, fact.at),
         marks=_marks(ticket, fact),
+        **_changes(ticket, fact.data),
     )
 
 
@@ -79,14 +81,7 @@ def _marks(ticket: Ticket, fact: Fact) -> bytes:
 
 
 def _opened(fact: Fact, data: TicketOpened) -> Ticket:
-    return Ticket(
-        id=fact.ticket_id,
-        version=1,
-        last_hash=fact.digest,
-        last_time=fact.recorded_at,
-        last_deed=fact.at,
-        entered_at=fact.recorded_at,
-        state=State.TRIAGE,
+    profile = Profile(
         source=data.source,
         public_number=data.public_number,
         channel=data.channel,
@@ -97,51 +92,61 @@ def _opened(fact: Fact, data: TicketOpened) -> Ticket:
         district=data.district,
         category=data.category,
         respondent=data.respondent,
-        on_site_needed=data.on_site_needed,
         contactable=data.contactable,
         history=data.history,
+        entered_at=fact.recorded_at,
+    )
+    return Ticket(
+        id=fact.ticket_id,
+        profile=profile,
+        version=1,
+        last_hash=fact.digest,
+        last_time=fact.recorded_at,
+        last_deed=fact.at,
+        state=State.TRIAGE,
+        on_site_needed=data.on_site_needed,
         digest=data.digest,
-        policy_set=data.policy_set,
         round=Round(0, "", ""),
         marks=command_mark(fact.cause.source, fact.cause.id),
     )
 
 
-def _apply(ticket: Ticket, data: FactData) -> Ticket:  # noqa: C901, PLR0911, PLR0912 (one arm per fact)
+def _changes(ticket: Ticket, data: FactData) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 (one arm per fact)
+    """The fields of the ticket that a fact changes, besides its place in the chain."""
     match data:
         case RoundOpened():
-            return replace(ticket, round=Round(data.round, data.policy_set, data.policy))
+            return {"round": Round(data.round, data.policy_set, data.policy)}
         case TicketDispatched():
-            return replace(ticket, state=State.DISPATCHED, unit=data.unit, person=None)
+            return {"state": State.DISPATCHED, "unit": data.unit, "person": None}
         case TicketTriaged():
-            return replace(ticket, state=State.TRIAGE, unit=None, person=None)
+            return {"state": State.TRIAGE, "unit": None, "person": None}
         case TicketAccepted():
             first = ticket.first_handler or data.unit
-            return replace(ticket, state=State.ACCEPTED, person=data.person, first_handler=first)
+            return {"state": State.ACCEPTED, "person": data.person, "first_handler": first}
         case OnSiteDecided():
-            return replace(ticket, on_site_needed=data.needed)
+            return {"on_site_needed": data.needed}
         case HandlerArrived():
-            return replace(ticket, state=State.ARRIVED, round=replace(ticket.round, arrived=True))
+            return {"state": State.ARRIVED, "round": replace(ticket.round, arrived=True)}
         case ResultSubmitted():
-            return replace(ticket, state=State.RESULT_SUBMITTED, round=replace(ticket.round, submitted=True))
+            return {"state": State.RESULT_SUBMITTED, "round": replace(ticket.round, submitted=True)}
         case CitizenInformed():
-            return replace(ticket, round=replace(ticket.round, informed=True))
+            return {"round": replace(ticket.round, informed=True)}
         case TicketResolved():
-            return replace(ticket, state=State.RESOLVED)
+            return {"state": State.RESOLVED}
         case VisitTried():
             tries = (*ticket.round.visit_tries, data.part_of_day)
-            return replace(ticket, state=State.VISITING, round=replace(ticket.round, visit_tries=tries))
+            return {"state": State.VISITING, "round": replace(ticket.round, visit_tries=tries)}
         case TicketSupervised():
-            return replace(ticket, state=State.SUPERVISED)
+            return {"state": State.SUPERVISED}
         case TicketClosed():
-            return replace(ticket, state=State.CLOSED)
+            return {"state": State.CLOSED}
         case TicketSupplemented():
-            return replace(ticket, digest=data.digest)
+            return {"digest": data.digest}
         case AlertAcknowledged():
             seen = (*ticket.round.acknowledged, (data.clock, data.level))
-            return replace(ticket, round=replace(ticket.round, acknowledged=seen))
+            return {"round": replace(ticket.round, acknowledged=seen)}
         case _:
-            return replace(ticket, round=_with_clocks(ticket.round, data))
+            return {"round": _with_clocks(ticket.round, data)}
 
 
 def _with_clocks(current: Round, data: FactData) -> Round:

@@ -14,7 +14,7 @@ from stream_processors.domain.story import Story
 def open_round(story: Story, reason: RoundReason, note: str = "") -> None:
     """Begin the next round under the policy that now applies, with fresh clocks from the deed's instant on."""
     rules = story.rules
-    policy = policy_for(story.ticket, rules)
+    policy = policy_for(story.ticket.profile, rules)
     story.tell(
         RoundOpened(
             round=story.ticket.round.number + 1,
@@ -30,7 +30,7 @@ def open_round(story: Story, reason: RoundReason, note: str = "") -> None:
 def dispatch_by_route(story: Story) -> None:
     """Give a new ticket to the unit that the routes name, at now; without one it waits in triage."""
     story.timing = replace(story.timing, deed=story.timing.now)
-    route = route_for(story.ticket, story.rules)
+    route = route_for(story.ticket.profile, story.rules)
     if route is None:
         story.tell(TicketTriaged())
         return

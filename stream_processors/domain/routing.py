@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from schemas.commands import Respondent
-from schemas.enums import Channel, Domain, Kind, RespondentType, Sensitivity, Urgency
+from schemas.enums import RespondentType
 from schemas.policy import AppliesTo, Policy, PolicySet, Route
+from stream_processors.domain.ticket import Profile
 
 
-class Features(Protocol):
-    """The facts in a ticket that rules may look at; commands that open and tickets both have them."""
-
-    @property
-    def channel(self) -> Channel: ...
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def domain(self) -> Domain: ...
-    @property
-    def urgency(self) -> Urgency: ...
-    @property
-    def sensitivity(self) -> Sensitivity: ...
-    @property
-    def district(self) -> str | None: ...
-    @property
-    def respondent(self) -> Respondent | None: ...
-
-
-def policy_for(ticket: Features, rules: PolicySet) -> Policy:
+def policy_for(ticket: Profile, rules: PolicySet) -> Policy:
     """The first policy of the set that applies; a set that loads always has one for an ordinary ticket.
 
     Raises:
@@ -40,7 +20,7 @@ def policy_for(ticket: Features, rules: PolicySet) -> Policy:
     raise LookupError(f"policy set {rules.name} has no policy for this ticket")
 
 
-def applies(rule: AppliesTo, ticket: Features) -> bool:
+def applies(rule: AppliesTo, ticket: Profile) -> bool:
     """Whether every list that the rule gives holds for the ticket."""
     return (
         (rule.channels is None or ticket.channel in rule.channels)
@@ -51,7 +31,7 @@ def applies(rule: AppliesTo, ticket: Features) -> bool:
     )
 
 
-def route_for(ticket: Features, rules: PolicySet) -> Route | None:
+def route_for(ticket: Profile, rules: PolicySet) -> Route | None:
     """The first route that fits and does not lead to the unit complained about (回避); None means triage."""
     for route in rules.routes:
         if _fits(route, ticket) and not is_respondent(ticket.respondent, route.unit):
@@ -64,7 +44,7 @@ def is_respondent(respondent: Respondent | None, unit: str) -> bool:
     return respondent is not None and respondent.type is RespondentType.UNIT and respondent.id == unit
 
 
-def _fits(route: Route, ticket: Features) -> bool:
+def _fits(route: Route, ticket: Profile) -> bool:
     respondent = ticket.respondent
     return (
         (route.channels is None or ticket.channel in route.channels)

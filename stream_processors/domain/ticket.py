@@ -47,20 +47,9 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
-    """What ``decide`` needs to know of a ticket; all instants UTC-aware.
+class Profile:
+    """What the opening said and nothing changes; the facts that policies and routes look at."""
 
-    ``last_deed`` and ``last_time`` only rise: deeds, and the ticket's own time, never run backwards.
-    ``marks``: eight bytes for each command ever answered by facts.
-    """
-
-    id: UUID
-    version: int
-    last_hash: str
-    last_time: datetime
-    last_deed: datetime
-    entered_at: datetime
-    state: State
     source: str
     public_number: str
     channel: Channel
@@ -71,11 +60,28 @@ class Ticket:
     district: str | None
     category: str | None
     respondent: Respondent | None
-    on_site_needed: bool | None
     contactable: bool
     history: bool
+    entered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What ``decide`` needs to know of a ticket; all instants UTC-aware.
+
+    ``last_deed`` and ``last_time`` only rise: deeds, and the ticket's own time, never run backwards.
+    ``marks``: eight bytes for each command ever answered by facts.
+    """
+
+    id: UUID
+    profile: Profile
+    version: int
+    last_hash: str
+    last_time: datetime
+    last_deed: datetime
+    state: State
+    on_site_needed: bool | None
     digest: str
-    policy_set: str
     round: Round
     unit: str | None = None
     person: str | None = None
@@ -98,7 +104,7 @@ class Ticket:
         A deed exactly at the deadline is in time, so a breach is heard one millisecond later at the earliest. A ticket
         of history has no bell: it lives by its own times.
         """
-        if self.history:
+        if self.profile.history:
             return None
         moments = [_heard_at(clock) for clock in self.round.clocks if not clock.stopped and clock.next_at]
         return min(moments, default=None)

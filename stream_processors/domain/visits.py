@@ -16,7 +16,7 @@ def resolve(story: Story) -> None:
     """Result submitted and citizen informed: the visit is due, or waived where the policy says so."""
     ticket = story.ticket
     story.tell(TicketResolved(round=ticket.round.number))
-    if not ticket.contactable or any(applies(rule, ticket) for rule in story.policy.visit.waived_for):
+    if not ticket.profile.contactable or any(applies(rule, ticket.profile) for rule in story.policy.visit.waived_for):
         story.tell(VisitCompleted(round=ticket.round.number, attempt=0, outcome=VisitOutcome.WAIVED, effective=False))
         close(story, VisitOutcome.WAIVED)
         return

@@ -1,0 +1,1 @@
+"""All that reads facts, or the database made of them, outward."""

@@ -1,0 +1,188 @@
+"""The database sink: batches of facts into tables, each batch in one transaction, any batch any number of times."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from sinks import tables
+from sinks.bulk import insert_new, load, upsert
+from sinks.projection import Rows, project
+from sinks.rows import ClockRow, FactRow, LoggedFact, TicketRow, VisitRow, fact_row, refusal_row
+
+SQLITE_BUSY_MS = 10_000
+_WRITES = "hotline_writes"
+_POSTGRES_CONNECTION = {"connect_timeout": 3, "tcp_user_timeout": 10_000, "options": "-c timezone=UTC"}
+
+
+class ForkError(Exception):
+    """One version of a ticket has two contents, given by their SHA-256. Never to be passed over."""
+
+    def __init__(self, ticket_id: str, version: int, stored: str, arrived: str) -> None:
+        super().__init__(f"ticket {ticket_id}, version {version}: stored {stored}, arrived {arrived}")
+        self.ticket_id = ticket_id
+        self.version = version
+        self.stored = stored
+        self.arrived = arrived
+
+
+class GapError(Exception):
+    """A fact arrived before its predecessor; writing it would break the chain."""
+
+    def __init__(self, ticket_id: str, expected: int, arrived: int) -> None:
+        super().__init__(f"ticket {ticket_id}: version {arrived} arrived where {expected} is next")
+        self.ticket_id = ticket_id
+        self.expected = expected
+        self.arrived = arrived
+
+
+class DatabaseAwayError(Exception):
+    """The database cannot be reached or is busy; the same batch may be written again, as a whole."""
+
+
+def open_engine(url: str) -> Engine:
+    """Open a database by its SQLAlchemy URL, ``sqlite:///file`` or ``postgresql+psycopg://...``; connects later."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, connect_args=_POSTGRES_CONNECTION)
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def for_writing(engine: Engine) -> Engine:
+    """The same database; on SQLite its transactions wait for the write lock at once instead of failing later."""
+    return engine.execution_options(**{_WRITES: True})
+
+
+def write(engine: Engine, batch: Iterable[LoggedFact]) -> int:
+    """Write a batch in one transaction; gives how many facts of chains were new.
+
+    1. Refusals are inserted unless they are there.
+    2. Facts are inserted unless they are there; then those that were must be equal, byte for byte.
+    3. The tickets' rows are locked and loaded; only facts above a row's version, without a gap, are folded into it.
+    4. Changed rows are written.
+
+    Facts may come in any order; those of one ticket must be complete from its stored version on.
+
+    Raises:
+        ForkError: a version that is stored, or stands twice in the batch, has other content.
+        GapError: a version is not the stored one's successor.
+        DatabaseAwayError: nothing is written, or all of it; write the batch again.
+    """
+    refused, chained = _sorted(batch)
+    try:
+        with for_writing(engine).begin() as connection:
+            insert_new(connection, tables.refusals, [refusal_row(entry) for entry in refused])
+            new = _insert_facts(connection, [fact_row(entry) for entry in chained])
+            _fold_into_rows(connection, chained)
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseAwayError(str(error.orig)) from error
+    return new
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver keeps its hands off transactions; we begin them ourselves
+    connection.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _sorted(batch: Iterable[LoggedFact]) -> tuple[list[LoggedFact], list[LoggedFact]]:
+    """Refusals, and facts once each in the order of ticket and version, so that two writers cannot lock crosswise."""
+    refused: dict[str, LoggedFact] = {}
+    chained: dict[tuple[str, int], LoggedFact] = {}
+    for entry in batch:
+        fact = entry.fact
+        if fact.version is None:
+            refused.setdefault(str(fact.id), entry)
+            continue
+        key = (str(fact.ticket_id), fact.version)
+        twin = chained.setdefault(key, entry)
+        if twin.payload != entry.payload:
+            raise ForkError(*key, _sha256(twin.payload), _sha256(entry.payload))
+    return [refused[key] for key in sorted(refused)], [chained[key] for key in sorted(chained)]
+
+
+def _insert_facts(connection: Connection, rows: Sequence[FactRow]) -> int:
+    new = insert_new(connection, tables.facts, rows)
+    if new < len(rows):
+        _compare(connection, {(row.ticket_id, row.version): row.payload for row in rows})
+    return new
+
+
+def _compare(connection: Connection, arrived: Mapping[tuple[str, int], str]) -> None:
+    for stored in load(connection, tables.facts, FactRow, {ticket for ticket, _ in arrived}):
+        key = (stored.ticket_id, stored.version)
+        if arrived.get(key, stored.payload) != stored.payload:
+            raise ForkError(*key, _sha256(stored.payload.encode()), _sha256(arrived[key].encode()))
+
+
+def _sha256(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()
+
+
+def _fold_into_rows(connection: Connection, chained: Sequence[LoggedFact]) -> None:
+    by_ticket: defaultdict[str, list[LoggedFact]] = defaultdict(list)
+    for entry in chained:
+        by_ticket[str(entry.fact.ticket_id)].append(entry)
+    known = load_rows(connection, by_ticket, lock=True)
+    changed: list[tuple[Rows | None, Rows]] = []
+    for ticket_id, entries in by_ticket.items():
+        before = known.get(ticket_id)
+        after = _folded(ticket_id, before, entries)
+        if after is not None and after is not before:
+            changed.append((before, after))
+    _write_rows(connection, changed)
+
+
+def load_rows(connection: Connection, ticket_ids: Iterable[str], *, lock: bool = False) -> dict[str, Rows]:
+    """The projections' rows of these tickets, by ticket id; a ticket that is not there is left out."""
+    rows = {row.ticket_id: row for row in load(connection, tables.tickets, TicketRow, set(ticket_ids), lock=lock)}
+    clocks: defaultdict[str, dict[tuple[int, str], ClockRow]] = defaultdict(dict)
+    for clock in load(connection, tables.clocks, ClockRow, rows):
+        clocks[clock.ticket_id][clock.round, clock.clock] = clock
+    visits: defaultdict[str, dict[int, VisitRow]] = defaultdict(dict)
+    for visit in load(connection, tables.visits, VisitRow, rows):
+        visits[visit.ticket_id][visit.round] = visit
+    return {ticket_id: Rows(row, clocks[ticket_id], visits[ticket_id]) for ticket_id, row in rows.items()}
+
+
+def _folded(ticket_id: str, rows: Rows | None, entries: Sequence[LoggedFact]) -> Rows | None:
+    for entry in entries:
+        reached = rows.ticket.version if rows else 0
+        version = entry.fact.version or 0
+        if version > reached + 1:
+            raise GapError(ticket_id, reached + 1, version)
+        if version == reached + 1:
+            rows = project(rows, entry.fact)
+    return rows
+
+
+def _write_rows(connection: Connection, changed: Sequence[tuple[Rows | None, Rows]]) -> None:
+    """Write what is new or differs; rows that no fact touched are the very same objects as before."""
+    upsert(connection, tables.tickets, [after.ticket for _, after in changed])
+    clocks = [
+        row
+        for before, after in changed
+        for key, row in after.clocks.items()
+        if before is None or before.clocks.get(key) is not row
+    ]
+    visits = [
+        row
+        for before, after in changed
+        for key, row in after.visits.items()
+        if before is None or before.visits.get(key) is not row
+    ]
+    upsert(connection, tables.clocks, clocks)
+    upsert(connection, tables.visits, visits)

@@ -1,0 +1,1 @@
+"""What the pure core decides, shown by playing tickets through their lives."""

@@ -1,0 +1,1 @@
+"""End to end: the processes as they are run for real."""

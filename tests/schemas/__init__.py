@@ -1,0 +1,1 @@
+"""What the language promises: contracts, examples, codecs, names and words."""

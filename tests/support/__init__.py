@@ -1,0 +1,1 @@
+"""What the tests lean on: real servers, started for them and thrown away."""
