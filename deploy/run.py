@@ -38,7 +38,7 @@ def broker_of(settings: Settings) -> str:
     if settings.bootstrap is None:
         raise NotPossibleError(
             say(
-                "没有设置 Kafka 地址。请设置 HOTLINE_BOOTSTRAP（例如 127.0.0.1:9092），或用 `hotline demo` 在本机试用。",
+                "没有设置 Kafka 地址。请设置 HOTLINE_BOOTSTRAP（例如 127.0.0.1:9092），或用 `hotline demo` 试用。",
                 "No Kafka address is set. Set HOTLINE_BOOTSTRAP (for example 127.0.0.1:9092), or try `hotline demo`.",
             )
         )

@@ -7,13 +7,14 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from sinks.queries import find_ticket
 from sqlalchemy import Engine
 
 from deploy.follow import Answer
 from deploy.logs import set_up_logs
+from deploy.master_key import master_key
 from deploy.run import broker_of, ready_database
 from deploy.say import LANGUAGE, NotPossibleError, console, print_json, say
-from deploy.master_key import master_key
 from deploy.settings import Settings
 from producers.door import Case, Complainant, Door
 from producers.keys import KeyStore
@@ -49,12 +50,13 @@ from schemas.facts import CommandRefused, Fact
 from schemas.identity import ticket_id
 from schemas.topics import key_of, partition_of
 from schemas.words import explain
-from sinks.queries import find_ticket
 
 _ANSWER_S = 20.0
 
 app = typer.Typer(
-    help=say("手工发出一条命令，并显示结果或被拒原因", "send one command; shows the facts or the refusal that followed"),
+    help=say(
+        "手工发出一条命令，并显示结果或被拒原因", "send one command; shows the facts or the refusal that followed"
+    ),
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -118,7 +120,9 @@ def _show(command: Command, facts: list[Fact], *, as_json: bool) -> None:
         for fact in facts:
             _show_fact(fact)
         if not facts:
-            console.print(say("同一命令此前已经处理，没有新的变化", "this very command was answered before; nothing changed"))
+            console.print(
+                say("同一命令此前已经处理，没有新的变化", "this very command was answered before; nothing changed")
+            )
     if refused:
         raise typer.Exit(1)
 
@@ -185,7 +189,9 @@ def _respondent(words: str | None) -> Respondent | None:
     kind, _, identifier = words.partition(":")
     if kind not in set(RespondentType) or not identifier:
         kinds = ", ".join(RespondentType)
-        raise NotPossibleError(say(f"--respondent 应为 类型:编号，类型之一：{kinds}", f"--respondent: TYPE:ID of {kinds}"))
+        raise NotPossibleError(
+            say(f"--respondent 应为 类型:编号，类型之一：{kinds}", f"--respondent: TYPE:ID of {kinds}")
+        )
     return Respondent(type=RespondentType(kind), id=identifier)
 
 
@@ -220,7 +226,7 @@ def arrive(ticket: Ticket, unit: UnitName, person: Person = None, as_json: AsJso
 
 
 @app.command(help=say("提交处理结果", "submit the result"))
-def result(  # noqa: PLR0913, PLR0917 (each is an option of the command line)
+def result(
     ticket: Ticket,
     unit: UnitName,
     disposition: Annotated[Disposition, typer.Option(help=say("处置方式", "disposition"))],
@@ -248,7 +254,7 @@ def feedback(  # noqa: PLR0913, PLR0917 (each is an option of the command line)
 
 
 @app.command(help=say("记录一次回访", "record one attempt of the return visit"))
-def visit(  # noqa: PLR0913, PLR0917 (each is an option of the command line)
+def visit(
     ticket: Ticket,
     outcome: Annotated[VisitOutcome, typer.Option(help=say("回访结果", "outcome"))],
     attempt: Annotated[int, typer.Option(help=say("本轮第几次", "which attempt of this round"), min=1)] = 1,
@@ -261,7 +267,9 @@ def visit(  # noqa: PLR0913, PLR0917 (each is an option of the command line)
     _act(ticket, data, None, as_json=as_json, source="centre")
 
 
-@app.command(help=say("确认一级提醒（停止重复提醒，不停止升级）", "acknowledge a level: stops repeats, not the next level"))
+@app.command(
+    help=say("确认一级提醒（停止重复提醒，不停止升级）", "acknowledge a level: stops repeats, not the next level")
+)
 def acknowledge(  # noqa: PLR0913, PLR0917 (each is an option of the command line)
     ticket: Ticket,
     clock: Annotated[str, typer.Option(help=say("时限，如 accept", "clock, as accept"))],

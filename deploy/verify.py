@@ -1,4 +1,4 @@
-"""Deciding the whole log again, offline, and comparing: what the events topic and the database hold must be the same."""
+"""Deciding the whole log again, offline: the events topic and the database must hold just that."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, assert_never
 from uuid import UUID, uuid4
 
 from cryptography.exceptions import InvalidTag
@@ -204,12 +204,21 @@ def unseal(envelope: SealedEnvelope, ticket: UUID, key: TicketKey) -> dict[str, 
 
 
 def _content_id(case: Case, key: TicketKey) -> str:
-    content = json.dumps(asdict(case), sort_keys=True, default=_json_value).encode()
-    return f"open-{hmac.new(key.secret, content, hashlib.sha256).hexdigest()[:_ID_LETTERS]}"
+    content = {name: getattr(case, name) for name in Case.__dataclass_fields__}
+    digest = hmac.new(key.secret, json.dumps(content, default=_json_value).encode(), hashlib.sha256).hexdigest()
+    return f"open-{digest[:_ID_LETTERS]}"
 
 
-def _json_value(value: Respondent | datetime) -> Any:
-    return value.model_dump() if isinstance(value, Respondent) else value.isoformat()
+def _json_value(value: Respondent | Complainant | datetime) -> Any:
+    match value:
+        case Respondent():
+            return [value.type, value.id]
+        case Complainant():
+            return astuple(value)
+        case datetime():
+            return value.isoformat()
+        case _:
+            assert_never(value)
 
 
 def _masked(text: str, words: Iterable[str]) -> str:

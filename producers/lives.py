@@ -30,14 +30,10 @@ class Life:
     """All that will happen to one ticket. ``opens_s``: seconds from the beginning of the plan."""
 
     number: int
+    ticket_id: UUID
     opens_s: float
     case: Case
     steps: tuple[Step, ...]
-
-    @property
-    def ticket_id(self) -> UUID:
-        """The ticket's id when the simulator opens it."""
-        return ticket_id(SOURCE, self.case.source_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,8 @@ def plan(
     for number, opens_s in enumerate(_arrivals(tickets, seed, span, from_hour), start=1):
         chance = Random(f"{seed}/{number}")  # noqa: S311 (a play, no secret)
         case = invent_case(f"SIM-{seed}-{number:07}", chance)
-        yield Life(number, opens_s, case, write_script(case, rules, shares or Shares(), chance))
+        ticket = ticket_id(SOURCE, case.source_number)
+        yield Life(number, ticket, opens_s, case, write_script(case, rules, shares or Shares(), chance))
 
 
 def timeline(lives: Iterable[Life]) -> Iterator[Moment]:

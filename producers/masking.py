@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 _CHINESE_DIGITS: Final = dict(zip("〇零一二三四五六七八九幺两", "0012345678912", strict=True))
 _GAP: Final = r"[\s\-‐-―.·•,，、_/()\u200b-\u200d\ufeff]{0,3}"  # what people put between the digits of one number
 _NO_DATE: Final = r"(?!20\d{2}[ \-]?[01]\d[0-3]\d(?!\d))"  # 20241231 is a day, not somebody's telephone
+_LETTERS: Final = 8_000  # as many as people use
 _SHORTEST_WORD: Final = 2  # a single letter stands in too many other words
 
 WORD: Final = "[已隐去]"
@@ -33,9 +35,12 @@ _PATTERNS: Final = tuple(
         ("[身份证号]", r"(?<!\d)" + _spaced(*_digits(15)) + r"(?!\d)"),
         ("[手机号]", rf"(?:(?:\+|00)86{_GAP})?" + _spaced("1", "[3-9]", *_digits(9))),
         ("[号码]", r"\d{9,}|\d{4}(?:[ \-]\d{4}){2,}(?:[ \-]\d{1,3})?"),  # bank cards, licences, order numbers
-        ("[电话]", rf"(?<!\d)\(?0\d{{2,3}}\)?{_GAP}" + _spaced("[2-8]", *_digits(6)) + rf"(?:{_GAP}\d)?(?!\d)"),
+        (
+            "[电话]",
+            r"(?<!\d)\(?" + _spaced("0", *_digits(2), rf"(?:\d{_GAP})?[2-8]", *_digits(6)) + rf"(?:{_GAP}\d)?(?!\d)",
+        ),
         ("[电话]", rf"(?<!\d){_NO_DATE}[2-8]\d{{2,3}}[ \-]?\d{{4}}(?!\d)"),
-        ("[车牌]", rf"[{_PROVINCES}]{_GAP}[a-z]{_GAP}(?=[a-z]{{0,3}}\d)[a-z0-9]{{4}}[a-z0-9学警港澳挂试超][a-z0-9]?"),
+        ("[车牌]", rf"[{_PROVINCES}]{_GAP}[a-z]{_GAP}(?=[a-z]{{0,5}}\d)[a-z0-9]{{4}}[a-z0-9学警港澳挂试超][a-z0-9]?"),
     )
 )
 
@@ -64,6 +69,7 @@ def _plain(text: str) -> str:
     return "".join(map(_plain_letter, text))
 
 
+@lru_cache(maxsize=_LETTERS)
 def _plain_letter(letter: str) -> str:
     if letter in _CHINESE_DIGITS:
         return _CHINESE_DIGITS[letter]
@@ -81,8 +87,10 @@ def _places(plain: str, words: Iterable[str]) -> Iterator[tuple[int, int, str]]:
     for word in words:
         wanted = _plain(word.strip())
         if len(wanted) >= _SHORTEST_WORD:
-            for found in re.finditer(f"(?=({re.escape(wanted)}))", plain):
-                yield found.start(1), found.end(1), WORD
+            start = plain.find(wanted)
+            while start >= 0:
+                yield start, start + len(wanted), WORD
+                start = plain.find(wanted, start + 1)
 
 
 def _joined(places: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +41,7 @@ class Publisher:
     """An idempotent producer of ``hotline.tickets``, to be used in a ``with`` statement and from any thread.
 
     Args:
-        bootstrap: the brokers, as "host:port,host:port".
+        bootstrap: the brokers, as "host:port" separated by commas.
         embedded: whether it is the embedded broker, which has to be told which version it speaks.
         topic: where the commands go.
         partitions: how many the topic must have, fixed when it was made.
@@ -52,7 +53,7 @@ class Publisher:
         PublishError: no broker answers within ``connect_s``, or the topic is missing or has other partitions.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is a setting of its own)
         self,
         bootstrap: str,
         *,
@@ -66,9 +67,9 @@ class Publisher:
         logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it logs tracebacks; our errors say it in words
         self._topic = topic
         self._timeout_s = timeout_s
-        self._producer = _connected(
-            _settings(bootstrap, timeout_s, settings or {}, embedded=embedded), topic, connect_s
-        )
+        wanted = _settings(bootstrap, timeout_s, settings or {}, embedded=embedded)
+        self._producer = _connected(wanted, topic, connect_s)
+        self._check_partitions(partitions)
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +124,15 @@ class Publisher:
         self._flush()
         return self._wait(command, future)
 
+    def _check_partitions(self, partitions: int) -> None:
+        count = len(self._producer.partitions_for(self._topic))
+        if count != partitions:
+            self.close()
+            raise PublishError(
+                f"topic {self._topic} has {count} partitions instead of {partitions}; commands would go astray. "
+                "Delete it, if it is empty, and have it created anew"
+            )
+
     def _send(self, command: Command) -> Any:
         value = encode_command(command)
         if len(value) > MAX_MESSAGE_BYTES:
@@ -156,6 +166,7 @@ def _settings(bootstrap: str, timeout_s: float, more: Mapping[str, Any], *, embe
         "batch_size": _BATCH_BYTES,
         "delivery_timeout_ms": timeout_ms,
         "request_timeout_ms": min(30_000, timeout_ms // 2),
+        "reconnect_backoff_max_ms": 1_000,  # a broker that is back should not wait half a minute for us
         "allow_auto_create_topics": False,  # a topic made by accident has the wrong settings
         **more,
     }
@@ -170,34 +181,48 @@ def _connected(settings: dict[str, Any], topic: str, connect_s: float) -> KafkaP
         left_s = give_up_at - time.monotonic()
         try:
             return _attempt(settings, topic, min(max(left_s, _PAUSE_S), _ATTEMPT_S))
-        except KafkaError as error:
+        except _NotReadyError as problem:
             if time.monotonic() + _PAUSE_S >= give_up_at:
-                raise PublishError(
-                    f"no Kafka broker answers at {servers} after {connect_s:g} s ({_words(error)}); "
-                    f"start Kafka, or correct the address, and see that the topic {topic} exists"
-                ) from error
-            _log.warning("no Kafka broker answers, trying again", servers=servers, seconds_left=round(left_s))
+                raise PublishError(f"{problem} at {servers}, tried for {connect_s:g} s; {problem.advice}") from problem
+            _log.warning("cannot publish yet, trying again", reason=str(problem), servers=servers, left_s=round(left_s))
             time.sleep(_PAUSE_S)
+
+
+class _NotReadyError(Exception):
+    """What stands in the way of publishing, and what to do about it."""
+
+    def __init__(self, problem: str, advice: str) -> None:
+        super().__init__(problem)
+        self.advice = advice
 
 
 def _attempt(settings: dict[str, Any], topic: str, seconds: float) -> KafkaProducer:
     patience_ms = int(seconds * 1_000)
-    producer = KafkaProducer(**settings, bootstrap_timeout_ms=patience_ms, max_block_ms=patience_ms)
+    no_broker = _NotReadyError("no Kafka broker answers", "start Kafka or correct the address")
+    if not any(_listens(server) for server in settings["bootstrap_servers"]):
+        raise no_broker  # asked here, since kafka-python leaves a socket open at every vain try
+    try:
+        producer = KafkaProducer(**settings, bootstrap_timeout_ms=patience_ms, max_block_ms=patience_ms)
+    except KafkaError as error:
+        raise no_broker from error
     try:
         producer.partitions_for(topic)
-    except KafkaError:
+    except KafkaError as error:
         producer.close(timeout=0)
-        raise
+        reached = "api_version" not in settings  # else nobody was asked before this
+        problem = f"topic {topic} is missing or not ours to use"
+        no_topic = _NotReadyError(problem, "create the topics first: hotline topics")
+        raise (no_topic if reached else no_broker) from error
     return producer
 
 
-def _check_partitions(producer: KafkaProducer, topic: str, partitions: int) -> None:
-    count = len(producer.partitions_for(topic))
-    if count != partitions:
-        raise PublishError(
-            f"topic {topic} has {count} partitions instead of {partitions}; commands would go astray. "
-            "Delete it, if it is empty, and have it created anew"
-        )
+def _listens(server: str) -> bool:
+    host, _, port = server.strip().rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_ATTEMPT_S):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def _failed(command: Command, error: KafkaError) -> PublishError:

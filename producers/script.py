@@ -23,7 +23,7 @@ from schemas.commands import (
     RecordVisit,
     SubmitResult,
 )
-from schemas.enums import Channel, FeedbackMeans, Milestone, VisitOutcome
+from schemas.enums import Channel, Domain, FeedbackMeans, Milestone, VisitOutcome
 from schemas.policy import Policy, PolicySet
 from stream_processors.domain.routing import applies, is_respondent, policy_for, route_for
 from stream_processors.domain.ticket import Profile
@@ -36,6 +36,7 @@ _STAFF: Final = 6
 _MISSED_CALL_SHARE: Final = 0.08
 _TOLD_FIRST_SHARE: Final = 0.05
 _SECOND_TRY_SHARE: Final = 0.12
+_TRY_EVERY: Final = 0.2  # of the visit's limit: with two days, each try falls into another part of the day
 _MEANS: Final = {
     Channel.HOTLINE_12345: FeedbackMeans.PLATFORM,
     Channel.MINISTRY_ORDER: FeedbackMeans.PLATFORM,
@@ -103,10 +104,10 @@ def write_script(case: Case, rules: PolicySet, shares: Shares, chance: Random) -
         chance: the dice; the same state throws the same script.
 
     Raises:
-        ValueError: the rules have no unit that could handle anything.
+        ValueError: the rules have no routes, so no unit that could handle anything.
     """
-    if not any(unit.parent for unit in rules.units):
-        raise ValueError(f"policy set {rules.name} has no units to play; give it a unit tree and routes")
+    if not rules.routes:
+        raise ValueError(f"policy set {rules.name} has no routes, so nobody to play; give it units and routes")
     return _Script(case, rules, shares, chance).write()
 
 
@@ -127,6 +128,7 @@ class _Script:
         self._centre = next(unit.unit for unit in rules.units if unit.parent is None)
         route = route_for(self._profile, rules)
         self._unit = route.unit if route else None
+        self._scene = case.on_site_needed
         self._at = 0.0
         self._steps: list[Step] = []
 
@@ -154,7 +156,7 @@ class _Script:
         )
         if manner is Manner.SILENT and self._chance.random() < shares.abandoned:
             return False
-        self._handle(self._times(manner), decide=number == 1 and self._case.on_site_needed is None)
+        self._handle(self._times(manner))
         return not self._is_waived() and self._visit(number)
 
     def _times(self, manner: Manner) -> _Times:
@@ -170,7 +172,7 @@ class _Script:
         return _Times(accept, arrive, max(arrive, begun + self._share(Milestone.INFORMED, missed) * self._inform_s))
 
     def _deadlines(self) -> list[Milestone]:
-        on_site = [Milestone.ARRIVED] if self._case.on_site_needed else []
+        on_site = [Milestone.ARRIVED] if self._scene else []
         return [Milestone.ACCEPTED, Milestone.INFORMED, *on_site]
 
     def _share(self, milestone: Milestone, missed: Milestone | None) -> float:
@@ -185,14 +187,13 @@ class _Script:
             case _:
                 return self._between(0.55, 0.92)
 
-    def _handle(self, times: _Times, *, decide: bool) -> None:
+    def _handle(self, times: _Times) -> None:
         handler = Actor(unit=self._unit or "", person=f"{self._unit}-{self._chance.randint(1, _STAFF):02}")
         self._add(times.accept, HANDLERS, handler, AcceptTicket())
-        scene = bool(self._case.on_site_needed)
-        if decide:
-            scene = self._chance.random() < 1 / 2
-            self._add(self._at + 0.02 * self._accept_s, HANDLERS, handler, DecideOnSite(needed=scene))
-        if scene:
+        if self._scene is None:
+            self._scene = self._chance.random() < 1 / 2
+            self._add(self._at + 0.02 * self._accept_s, HANDLERS, handler, DecideOnSite(needed=self._scene))
+        if self._scene:
             self._add(times.arrive, HANDLERS, handler, ArriveOnScene())
         self._conclude(times.inform, handler)
 
@@ -228,9 +229,8 @@ class _Script:
         rule, outcome, begun = self._policy.visit, self._outcome(number), self._at
         if outcome is VisitOutcome.UNREACHABLE:
             for attempt in range(1, rule.tries + 1):
-                self._tries(
-                    attempt, outcome, begun + 0.9 * self._visit_s * (attempt - self._between(0.2, 0.8)) / rule.tries
-                )
+                share = min(_TRY_EVERY, 0.9 / rule.tries) * (attempt - self._between(0, 0.2))
+                self._tries(attempt, outcome, begun + share * self._visit_s)
             return False
         attempt = 1
         if rule.tries > 1 and self._chance.random() < _SECOND_TRY_SHARE:
@@ -277,8 +277,13 @@ class _Script:
         return max(ends)
 
     def _eligible(self) -> list[str]:
-        respondent = self._case.respondent
-        return [unit.unit for unit in self._rules.units if unit.parent and not is_respondent(respondent, unit.unit)]
+        """The units to which the centre may give what no route fits; not those that look into enforcers' conduct."""
+        units = [
+            route.unit
+            for route in self._rules.routes
+            if Domain.ENFORCEMENT_CONDUCT not in (route.domains or frozenset())
+        ]
+        return [unit for unit in units if not is_respondent(self._case.respondent, unit)]
 
     def _between(self, low: float, high: float) -> float:
         return self._chance.uniform(low, high)

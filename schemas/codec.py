@@ -14,6 +14,7 @@ from schemas.facts import Fact
 MAX_MESSAGE_BYTES = 700_000
 _MOST_ERRORS = 5
 _M = TypeVar("_M", bound=Model)
+_V = TypeVar("_V", Command, Fact)
 
 
 class Unreadable(StrEnum):
@@ -66,10 +67,7 @@ def decode_command(value: bytes | None) -> Command:
     Raises:
         UnreadableError: empty, oversized, not JSON, unknown type or version, or not a valid command.
     """
-    command = _decode(Command, value)
-    if "schema_version" not in command.data.model_fields_set:
-        raise UnreadableError(Unreadable.UNKNOWN_VERSION, "schema_version is missing")
-    return command
+    return _versioned(_decode(Command, value))
 
 
 def decode_fact(value: bytes | None) -> Fact:
@@ -78,7 +76,7 @@ def decode_fact(value: bytes | None) -> Fact:
     Raises:
         UnreadableError: as for commands.
     """
-    return _decode(Fact, value)
+    return _versioned(_decode(Fact, value))
 
 
 def _decode(model: type[_M], value: bytes | None) -> _M:
@@ -90,6 +88,12 @@ def _decode(model: type[_M], value: bytes | None) -> _M:
         return model.model_validate_json(value)
     except ValidationError as error:
         raise _explained(error) from error
+
+
+def _versioned(message: _V) -> _V:
+    if "schema_version" not in message.data.model_fields_set:
+        raise UnreadableError(Unreadable.UNKNOWN_VERSION, "schema_version is missing")
+    return message
 
 
 def _explained(error: ValidationError) -> UnreadableError:

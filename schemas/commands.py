@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, SerializeAsAny
 
 from schemas.base import Instant, Model, Name, Text
 from schemas.enums import (
@@ -190,4 +190,4 @@ class Command(Model):
     occurred_at: Instant | None = None
     receipt_at: Instant | None = None
     actor: Actor | None = None
-    data: AnyCommandData
+    data: SerializeAsAny[AnyCommandData]

@@ -139,7 +139,7 @@ def _describe(part: dict[str, Any]) -> None:
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
     """The schema of an optional field where it is required."""
-    present = next(choice for choice in field["anyOf"] if choice.get("type") != "null")
+    present: dict[str, Any] = next(choice for choice in field["anyOf"] if choice.get("type") != "null")
     return present | {key: value for key, value in field.items() if key not in {"anyOf", "default"}}
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, SerializeAsAny, model_validator
 
 from schemas.base import Instant, Model, Name, Text
 from schemas.commands import Respondent
@@ -374,7 +374,7 @@ class Fact(Model):
     partition: NonNegativeInt
     offset: NonNegativeInt
     previous: Hash | None = None
-    data: AnyFactData
+    data: SerializeAsAny[AnyFactData]  # as what it is: looking the union over again would double the cost
 
     @model_validator(mode="after")
     def _chained(self) -> Self:

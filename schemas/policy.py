@@ -34,7 +34,7 @@ HASH_LETTERS = 12
 def _known_zone(zone: str) -> str:
     try:
         ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"unknown time zone {zone!r}") from error
     return zone
 
@@ -55,13 +55,13 @@ class Basis(Model):
 
 
 class Limit(Model):
-    """A length of time in exactly one unit; the day units are read in the clock's calendar."""
+    """A length of time in exactly one unit, ten years at most; the day units are read in the clock's calendar."""
 
-    seconds: PositiveFloat | None = None
-    minutes: PositiveFloat | None = None
-    hours: PositiveFloat | None = None
-    calendar_days: PositiveInt | None = None
-    working_days: PositiveInt | None = None
+    seconds: Annotated[PositiveFloat, Field(le=10 * 366 * 86_400)] | None = None
+    minutes: Annotated[PositiveFloat, Field(le=10 * 366 * 1_440)] | None = None
+    hours: Annotated[PositiveFloat, Field(le=10 * 366 * 24)] | None = None
+    calendar_days: Annotated[PositiveInt, Field(le=10 * 366)] | None = None
+    working_days: Annotated[PositiveInt, Field(le=10 * 366)] | None = None
 
     @model_validator(mode="after")
     def _one_unit(self) -> Self:
@@ -254,7 +254,7 @@ class PolicySet(Model):
     version: PositiveInt
     title: Text = ""
     zone: Zone
-    parts_of_day: tuple[PartOfDay, ...] = (
+    parts_of_day: Annotated[tuple[PartOfDay, ...], Field(min_length=1)] = (
         PartOfDay(name="morning", starts="00:00"),
         PartOfDay(name="afternoon", starts="12:00"),
         PartOfDay(name="evening", starts="18:00"),
@@ -306,11 +306,11 @@ class PolicySet(Model):
         return self
 
     def _check_references(self) -> None:
-        for policy, clock in ((policy, clock) for policy in self.policies for clock in policy.clocks):
-            where = f"policy {policy.policy}, clock {clock.clock}"
-            _known(where, "calendar", clock.calendar, self.calendars)
-            _known(where, "chain", clock.chain, self.chains)
-            if clock.calendar in self.calendars:
+        for policy in self.policies:
+            for clock in policy.clocks:
+                where = f"policy {policy.policy}, clock {clock.clock}"
+                _known(where, "calendar", clock.calendar, self.calendars)
+                _known(where, "chain", clock.chain, self.chains)
                 _check_units(where, clock, self.calendars[clock.calendar])
         for unit in self.units:
             if unit.parent is not None:

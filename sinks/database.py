@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from schemas.facts import Fact
 from sinks import tables
 from sinks.bulk import insert_new, load, upsert
 from sinks.projection import Rows, project
-from sinks.rows import ClockRow, FactRow, LoggedFact, TicketRow, VisitRow, fact_row, refusal_row
+from sinks.rows import ClockRow, FactRow, LoggedFact, RefusalRow, TicketRow, VisitRow, fact_row, refusal_row
 
 SQLITE_BUSY_MS = 10_000
 _WRITES = "hotline_writes"
@@ -78,8 +79,8 @@ def write(engine: Engine, batch: Iterable[LoggedFact]) -> int:
     refused, chained = _sorted(batch)
     try:
         with for_writing(engine).begin() as connection:
-            insert_new(connection, tables.refusals, [refusal_row(entry) for entry in refused])
-            new = _insert_facts(connection, [fact_row(entry) for entry in chained])
+            insert_new(connection, tables.refusals, refused)
+            new = _insert_facts(connection, chained)
             _fold_into_rows(connection, chained)
     except (OperationalError, InterfaceError) as error:
         raise DatabaseAwayError(str(error.orig)) from error
@@ -98,49 +99,55 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _sorted(batch: Iterable[LoggedFact]) -> tuple[list[LoggedFact], list[LoggedFact]]:
+_Chained = dict[tuple[str, int], tuple[FactRow, Fact]]
+"""Facts by ticket and version."""
+
+
+def _sorted(batch: Iterable[LoggedFact]) -> tuple[list[RefusalRow], _Chained]:
     """Refusals, and facts once each in the order of ticket and version, so that two writers cannot lock crosswise."""
-    refused: dict[str, LoggedFact] = {}
-    chained: dict[tuple[str, int], LoggedFact] = {}
+    refused: dict[str, RefusalRow] = {}
+    chained: _Chained = {}
     for entry in batch:
-        fact = entry.fact
-        if fact.version is None:
-            refused.setdefault(str(fact.id), entry)
+        if entry.fact.version is None:
+            refused[str(entry.fact.id)] = refusal_row(entry)
             continue
-        key = (str(fact.ticket_id), fact.version)
-        twin = chained.setdefault(key, entry)
-        if twin.payload != entry.payload:
-            raise ForkError(*key, _sha256(twin.payload), _sha256(entry.payload))
-    return [refused[key] for key in sorted(refused)], [chained[key] for key in sorted(chained)]
+        row = fact_row(entry)
+        key = (row.ticket_id, row.version)
+        twin, _ = chained.setdefault(key, (row, entry.fact))
+        if twin.payload != row.payload:
+            raise ForkError(*key, _sha256(twin.payload), _sha256(row.payload))
+    return [refused[key] for key in sorted(refused)], {key: chained[key] for key in sorted(chained)}
 
 
-def _insert_facts(connection: Connection, rows: Sequence[FactRow]) -> int:
-    new = insert_new(connection, tables.facts, rows)
-    if new < len(rows):
-        _compare(connection, {(row.ticket_id, row.version): row.payload for row in rows})
+def _insert_facts(connection: Connection, chained: _Chained) -> int:
+    new = insert_new(connection, tables.facts, [row for row, _ in chained.values()])
+    if new < len(chained):
+        _compare(connection, chained)
     return new
 
 
-def _compare(connection: Connection, arrived: Mapping[tuple[str, int], str]) -> None:
-    for stored in load(connection, tables.facts, FactRow, {ticket for ticket, _ in arrived}):
+def _compare(connection: Connection, chained: _Chained) -> None:
+    ids = sorted(str(fact.id) for _, fact in chained.values())
+    for stored in load(connection, tables.facts, FactRow, ids, by="id"):
         key = (stored.ticket_id, stored.version)
-        if arrived.get(key, stored.payload) != stored.payload:
-            raise ForkError(*key, _sha256(stored.payload.encode()), _sha256(arrived[key].encode()))
+        arrived, _ = chained[key]
+        if arrived.payload != stored.payload:
+            raise ForkError(*key, _sha256(stored.payload), _sha256(arrived.payload))
 
 
-def _sha256(payload: bytes) -> str:
-    return hashlib.sha256(payload).hexdigest()
+def _sha256(payload: str) -> str:
+    return hashlib.sha256(payload.encode()).hexdigest()
 
 
-def _fold_into_rows(connection: Connection, chained: Sequence[LoggedFact]) -> None:
-    by_ticket: defaultdict[str, list[LoggedFact]] = defaultdict(list)
-    for entry in chained:
-        by_ticket[str(entry.fact.ticket_id)].append(entry)
+def _fold_into_rows(connection: Connection, chained: _Chained) -> None:
+    by_ticket: defaultdict[str, list[Fact]] = defaultdict(list)
+    for (ticket_id, _), (_, fact) in chained.items():
+        by_ticket[ticket_id].append(fact)
     known = load_rows(connection, by_ticket, lock=True)
     changed: list[tuple[Rows | None, Rows]] = []
-    for ticket_id, entries in by_ticket.items():
+    for ticket_id, facts in by_ticket.items():
         before = known.get(ticket_id)
-        after = _folded(ticket_id, before, entries)
+        after = _folded(ticket_id, before, facts)
         if after is not None and after is not before:
             changed.append((before, after))
     _write_rows(connection, changed)
@@ -158,14 +165,14 @@ def load_rows(connection: Connection, ticket_ids: Iterable[str], *, lock: bool =
     return {ticket_id: Rows(row, clocks[ticket_id], visits[ticket_id]) for ticket_id, row in rows.items()}
 
 
-def _folded(ticket_id: str, rows: Rows | None, entries: Sequence[LoggedFact]) -> Rows | None:
-    for entry in entries:
+def _folded(ticket_id: str, rows: Rows | None, facts: Sequence[Fact]) -> Rows | None:
+    for fact in facts:
         reached = rows.ticket.version if rows else 0
-        version = entry.fact.version or 0
+        version = fact.version or 0
         if version > reached + 1:
             raise GapError(ticket_id, reached + 1, version)
         if version == reached + 1:
-            rows = project(rows, entry.fact)
+            rows = project(rows, fact)
     return rows
 
 

@@ -55,7 +55,7 @@ def fold(facts: Iterable[Fact], rows: Rows | None = None) -> Rows | None:
     return rows
 
 
-def project(rows: Rows | None, fact: Fact) -> Rows:  # noqa: C901, PLR0912 (one arm per fact)
+def project(rows: Rows | None, fact: Fact) -> Rows:
     """The rows after one more fact.
 
     Raises:
@@ -67,43 +67,62 @@ def project(rows: Rows | None, fact: Fact) -> Rows:  # noqa: C901, PLR0912 (one 
     ticket = replace(rows.ticket, version=version, updated_at=fact.recorded_at)
     match data:
         case ClockStarted() | ClockStopped() | ClockBreached() | ClockExcused() | ClockCancelled():
-            return replace(rows, ticket=ticket, clocks=_with_clock(rows, fact, data))
+            return Rows(ticket, _with_clock(rows, fact, data), rows.visits)
         case VisitTried():
-            visits = _with_visit(rows, fact, data)
-            return replace(rows, ticket=replace(ticket, state=State.VISITING), visits=visits)
+            return Rows(replace(ticket, state=State.VISITING), rows.clocks, _with_visit(rows, fact, data))
         case VisitCompleted():
-            visits = _with_visit(rows, fact, data)
-            return replace(rows, ticket=replace(ticket, last_outcome=data.outcome), visits=visits)
-        case TicketSupplemented():  # the source pushed the whole case again; the first text stays in its fact
-            ticket = replace(ticket, text=data.text)
-        case RoundOpened():
-            ticket = _in_round(ticket, data)
-        case TicketDispatched():
-            ticket = replace(ticket, state=State.DISPATCHED, unit=data.unit, person=None)
-        case TicketTriaged():
-            ticket = replace(ticket, state=State.TRIAGE, unit=None, person=None)
-        case TicketAccepted():
-            first = ticket.first_handler or data.unit
-            ticket = replace(ticket, state=State.ACCEPTED, person=data.person, first_handler=first)
-        case OnSiteDecided():
-            ticket = replace(ticket, on_site_needed=data.needed)
-        case HandlerArrived():
-            ticket = replace(ticket, state=State.ARRIVED)
-        case ResultSubmitted():
-            ticket = replace(ticket, state=State.RESULT_SUBMITTED)
-        case TicketResolved():
-            ticket = replace(ticket, state=State.RESOLVED, resolved_at=fact.at)
-        case TicketSupervised():
-            ticket = replace(ticket, state=State.SUPERVISED)
-        case TicketClosed():
-            ticket = replace(ticket, state=State.CLOSED, closed_at=fact.at)
+            return Rows(replace(ticket, last_outcome=data.outcome), rows.clocks, _with_visit(rows, fact, data))
         case FeedbackTried() | CitizenInformed() | LevelReached() | AlertAcknowledged():
-            pass  # of these the facts themselves tell
+            return Rows(ticket, rows.clocks, rows.visits)  # of these the facts themselves tell
         case TicketOpened() | CommandRefused():
             raise ValueError(f"ticket {fact.ticket_id}: {data.type} is no fact of an open ticket's chain")
         case _:
+            return Rows(_moved(ticket, fact, data), rows.clocks, rows.visits)
+
+
+_Move = (
+    TicketSupplemented
+    | RoundOpened
+    | TicketDispatched
+    | TicketTriaged
+    | TicketAccepted
+    | OnSiteDecided
+    | HandlerArrived
+    | ResultSubmitted
+    | TicketResolved
+    | TicketSupervised
+    | TicketClosed
+)
+"""Facts that change the ticket's own row and nothing else."""
+
+
+def _moved(ticket: TicketRow, fact: Fact, data: _Move) -> TicketRow:  # noqa: C901, PLR0911, PLR0912 (one arm per fact)
+    match data:
+        case TicketSupplemented():  # the source pushed the whole case again; the first text stays in its fact
+            return replace(ticket, text=data.text)
+        case RoundOpened():
+            return _in_round(ticket, data)
+        case TicketDispatched():
+            return replace(ticket, state=State.DISPATCHED, unit=data.unit, person=None)
+        case TicketTriaged():
+            return replace(ticket, state=State.TRIAGE, unit=None, person=None)
+        case TicketAccepted():
+            first = ticket.first_handler or data.unit
+            return replace(ticket, state=State.ACCEPTED, person=data.person, first_handler=first)
+        case OnSiteDecided():
+            return replace(ticket, on_site_needed=data.needed)
+        case HandlerArrived():
+            return replace(ticket, state=State.ARRIVED)
+        case ResultSubmitted():
+            return replace(ticket, state=State.RESULT_SUBMITTED)
+        case TicketResolved():
+            return replace(ticket, state=State.RESOLVED, resolved_at=fact.at)
+        case TicketSupervised():
+            return replace(ticket, state=State.SUPERVISED)
+        case TicketClosed():
+            return replace(ticket, state=State.CLOSED, closed_at=fact.at)
+        case _:
             assert_never(data)
-    return replace(rows, ticket=ticket)
 
 
 def _checked(rows: Rows | None, fact: Fact) -> int:

@@ -27,6 +27,19 @@ from schemas.base import MAX_NAME
 _CODE_LETTERS = 40
 
 
+def in_utc(value: datetime) -> datetime:
+    """The same instant in UTC.
+
+    Raises:
+        ValueError: a time without a zone.
+    """
+    if value.tzinfo is UTC:
+        return value
+    if value.utcoffset() is None:
+        raise ValueError(f"a time without a zone: {value.isoformat()}")
+    return value.astimezone(UTC)
+
+
 class UtcInstant(TypeDecorator[datetime]):
     """A UTC-aware instant with microseconds, on SQLite (which knows no zones) as on PostgreSQL.
 
@@ -39,9 +52,7 @@ class UtcInstant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Give the database UTC."""
-        if value is not None and value.utcoffset() is None:
-            raise ValueError(f"a time without a zone: {value.isoformat()}")
-        return value.astimezone(UTC) if value is not None else None
+        return None if value is None else in_utc(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Give Python UTC: what SQLite hands out without a zone was stored in UTC."""

@@ -24,7 +24,10 @@ def load_policy_set(path: Path) -> PolicySet:
     """
     content = _read(path)
     merged: dict[str, Any] = {}
-    for part in content.pop("include", []):
+    parts = content.pop("include", [])
+    if not isinstance(parts, list):
+        raise PolicyFileError(f"{path}: include: a list of file names is expected")
+    for part in parts:
         merged |= _read(path.parent / str(part))
     try:
         return PolicySet.model_validate(merged | content)

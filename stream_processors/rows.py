@@ -11,8 +11,13 @@ import msgspec
 from schemas.commands import Respondent
 from stream_processors.domain.ticket import Ticket
 
-_HEADER = struct.Struct(">qqB")
+_HEADER = struct.Struct(">BqqB")
+_FORMAT = 1
 _QUARANTINED = 1
+
+
+class RowFormatError(RuntimeError):
+    """A row was written by another version of the worker, which this one cannot read."""
 
 
 def _plain(value: Any) -> Any:
@@ -47,13 +52,19 @@ class Header:
 def encode_row(ticket: Ticket | None, offset: int, *, quarantined: bool = False) -> bytes:
     """A row; without a ticket when the very first command of an id could not be decided."""
     bell_at = ticket.bell_at if ticket and not quarantined else None
-    header = _HEADER.pack(bell_at or 0, offset, _QUARANTINED if quarantined else 0)
+    header = _HEADER.pack(_FORMAT, bell_at or 0, offset, _QUARANTINED if quarantined else 0)
     return header + _encoder.encode(ticket) if ticket else header
 
 
 def header_of(row: bytes) -> Header:
-    """The header of a row."""
-    bell_at, offset, flags = _HEADER.unpack_from(row)
+    """The header of a row.
+
+    Raises:
+        RowFormatError: the row is of another format; rebuild the table from the log.
+    """
+    form, bell_at, offset, flags = _HEADER.unpack_from(row)
+    if form != _FORMAT:
+        raise RowFormatError(f"table rows of format {form} where {_FORMAT} is read; rebuild the table from the log")
     return Header(bell_at or None, offset, bool(flags & _QUARANTINED))
 
 

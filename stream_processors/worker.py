@@ -10,10 +10,11 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import faust
 import structlog
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
 from prometheus_client import REGISTRY, CollectorRegistry
 from yarl import URL
 
@@ -25,7 +26,7 @@ from stream_processors.due_index import Ring
 from stream_processors.engine.committers import BarrierCommitter, Committer, TransactionCommitter
 from stream_processors.engine.desk import Batch, Desk
 from stream_processors.engine.loader import load_rows
-from stream_processors.engine.takeover import Takeover, Tables
+from stream_processors.engine.takeover import Tables, Takeover
 from stream_processors.engine.transport import Consumer, Transport
 from stream_processors.metrics import WorkerMetrics
 from stream_processors.rows import ticket_of
@@ -65,9 +66,7 @@ class HotlineApp(faust.App):  # type: ignore[misc]
 class Worker:
     """The app with its agent, table, timer and engine; ``run`` returns the exit code."""
 
-    def __init__(
-        self, settings: WorkerSettings, policies: PolicySets, registry: CollectorRegistry = REGISTRY
-    ) -> None:
+    def __init__(self, settings: WorkerSettings, policies: PolicySets, registry: CollectorRegistry = REGISTRY) -> None:
         self._settings = settings
         self.metrics = WorkerMetrics(registry)
         self.desk = Desk(policies, settings.partitions, self._fatal, self.metrics.durable)
@@ -137,26 +136,26 @@ class Worker:
             await asyncio.sleep(0 if rings else _TICK_S if following is None else min(_TICK_S, _seconds_to(following)))
 
     async def _send_bells(self, rings: list[Ring], now: int) -> None:
+        bells = [(ring, encode_command(self._bell(ring))) for ring in rings]
         try:
-            sent = [await self._send_bell(ring) for ring in rings]
+            sent = [await self._topic.send(key=ring.key, value=bell, partition=ring.partition) for ring, bell in bells]
             await asyncio.gather(*sent)
-        except Exception as error:  # noqa: BLE001 (the bell only bounds how late we notice)
+        except (KafkaError, ProducerSendError) as error:
             log.warning("bells not sent, they will be rung again", bells=len(rings), error=str(error))
             self.desk.index.put_back(rings)
         else:
             self.metrics.rung(rings, now)
 
-    async def _send_bell(self, ring: Ring) -> Any:
+    def _bell(self, ring: Ring) -> Command:
         ticket = ticket_of(self.desk.rows[ring.partition][ring.key])
         assert ticket is not None
-        command = Command(
+        return Command(
             id=f"{ring.at}",
             source="bell",
-            ticket_id=UUID(ring.key.decode()),
+            ticket_id=ticket.id,
             policy_set=ticket.round.policy_set,
             data=RingBell(),
         )
-        return await self._topic.send(key=ring.key, value=encode_command(command), partition=ring.partition)
 
     def _new_committer(self, partition: int) -> Committer:
         settings: Mapping[str, Any] = {"bootstrap_servers": self._settings.bootstrap}

@@ -115,9 +115,7 @@ class BarrierCommitter:
 
 
 async def _send_facts(producer: AIOKafkaProducer, outcome: Outcome, partition: int) -> list[Awaitable[Any]]:
-    sent = await _send(
-        producer, EVENTS, partition, ((key_of(fact.ticket_id), fact.encoded) for fact in outcome.facts)
-    )
+    sent = await _send(producer, EVENTS, partition, ((key_of(fact.ticket_id), fact.encoded) for fact in outcome.facts))
     for letter in outcome.dead:
         record = _dead_record(letter)
         sent += await _send(producer, DEAD_LETTERS, partition_of(record[0]), [record])

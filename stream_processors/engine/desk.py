@@ -39,7 +39,7 @@ Watch = Callable[[Outcome, float], None]
 class Desk:
     """Holds what this worker owns. Only the event loop touches it; memory may run ahead of the log by a few batches.
 
-    Any failure to make a batch durable goes to ``fatal``, which must not return to work: memory would be ahead for good.
+    Any failure to make a batch durable goes to ``fatal``, which must not return to work: memory would stay ahead.
     """
 
     def __init__(

@@ -43,11 +43,17 @@ class Takeover(Service):  # type: ignore[misc]
         self._generation = 0
         self._last_opened: int | None = None
 
-    def on_partitions_revoked(self, revoked: Any) -> None:
+    def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 (Faust's signature)
         """Partitions are moving: nothing more is fetched, decided or rung for."""
         self._desk.gate.close()
 
-    async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any, generation_id: int = 0) -> None:
+    async def on_rebalance(
+        self,
+        assigned: Any,  # noqa: ARG002 (Faust's signature)
+        revoked: Any,  # noqa: ARG002
+        newly_assigned: Any,  # noqa: ARG002
+        generation_id: int = 0,
+    ) -> None:
         """Partitions are assigned; the work is left to the task, so that heartbeats go on."""
         self._desk.gate.close()
         self._generation = generation_id

@@ -1,4 +1,4 @@
-"""Faust's aiokafka driver with whole record batches as events, a gate before the fetch, and acknowledgement by the desk.
+"""Faust's aiokafka driver with record batches as events, a gate before the fetch, and acknowledgement by the desk.
 
 Relied on in Faust 0.15.3 (``tests/stream_processors/test_faust_contract.py`` fails when an upgrade changes it):
 ``Consumer._drain_messages`` is what the fetcher runs; ``Consumer.wait_empty`` is awaited before partitions are given up
@@ -46,7 +46,7 @@ class BatchMessage(ConsumerMessage):  # type: ignore[misc]
         self.desk = desk
         self.tracked = True  # or the stream would wait for an ack that never comes
 
-    def ack(self, consumer: Any, n: int = 1) -> bool:
+    def ack(self, consumer: Any, n: int = 1) -> bool:  # noqa: ARG002 (Faust's signature)
         """Called by a stream only for an event that it skips."""
         self.desk.dropped(self.batch)
         return False

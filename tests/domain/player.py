@@ -41,6 +41,7 @@ MICROSECOND = timedelta(microseconds=1)
 CENTRE = "centre"
 HANDLERS = "handlers"
 HOTLINE = "12328"
+TICKET = ticket_id(HOTLINE, "12328-20241231-000147")
 Minutes = float | timedelta
 """Minutes after ``START``, or the exact length."""
 
@@ -107,7 +108,7 @@ class Player:
     facts: list[Fact] = field(default_factory=list)
     log: list[Entry] = field(default_factory=list)
     known: dict[str, PolicySet] = field(default_factory=dict)
-    id: UUID = ticket_id(HOTLINE, "12328-20241231-000147")
+    id: UUID = TICKET
 
     def do(
         self,

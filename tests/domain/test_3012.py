@@ -1,6 +1,7 @@
 """The 3012 clocks (Jinan 2024-12-31): accepted in 30 minutes, on the scene in 1 hour, the citizen informed in 2."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ HALF_HOUR = timedelta(minutes=30)
 MILLISECOND = timedelta(milliseconds=1)
 
 
-def opened(**changes: object) -> Player:
+def opened(**changes: Any) -> Player:
     player = Player()
     player.open(**changes)
     return player
@@ -67,7 +68,7 @@ def verdict(player: Player, clock: str) -> Verdict | None:
     ],
 )
 def test_a_ticket_gets_the_clocks_of_the_first_policy_that_applies(
-    changes: dict[str, object], policy: str, clocks: dict[str, int]
+    changes: dict[str, Any], policy: str, clocks: dict[str, int]
 ) -> None:
     player = opened(**changes)
     started = {fact.clock: fact.due_at for fact in player.told(ClockStarted)}

@@ -59,7 +59,11 @@ def test_no_bytes_do_worse_than_being_unreadable(value: bytes) -> None:
 BAD = {
     "no value": (None, Unreadable.EMPTY, "no value"),
     "empty": (b"", Unreadable.EMPTY, "no value"),
-    "too large": (b"x" * (MAX_MESSAGE_BYTES + 1), Unreadable.TOO_LARGE, f"{MAX_MESSAGE_BYTES + 1} bytes; at most {MAX_MESSAGE_BYTES}"),
+    "too large": (
+        b"x" * (MAX_MESSAGE_BYTES + 1),
+        Unreadable.TOO_LARGE,
+        f"{MAX_MESSAGE_BYTES + 1} bytes; at most {MAX_MESSAGE_BYTES}",
+    ),
     "not JSON": ("工单".encode(), Unreadable.UNDECODABLE, "JSON"),
     "not UTF-8": ('{"id": "工单"}'.encode("gb18030"), Unreadable.UNDECODABLE, "JSON"),
     "cut off": (encode_command(decode_command(json.dumps(OPENING).encode()))[:-1], Unreadable.UNDECODABLE, "JSON"),

@@ -9,7 +9,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from schemas import topics
+from schemas.commands import CommandData
 from schemas.contracts import COMMANDS, CONTRACTS, EXAMPLES, FACTS, documents, example_path, schema_path, write
+from schemas.facts import FactData
 
 CONFIG = Path(__file__).parents[2] / "deploy" / "config"
 STALE = "the contracts are not what the models say: run `make contracts` and review the difference"
@@ -131,7 +133,8 @@ def test_every_reference_of_asyncapi_leads_somewhere() -> None:
 
 def test_asyncapi_explains_each_message_and_shows_its_example() -> None:
     messages = yaml.safe_load(DOCUMENTS["asyncapi.yaml"])["components"]["messages"]
-    for data in (*COMMANDS, *FACTS):
+    types: tuple[type[CommandData | FactData], ...] = (*COMMANDS, *FACTS)
+    for data in types:
         message = messages[data.__name__]
         assert message["description"].startswith((data.__doc__ or "-").split("\n")[0])
         assert message["examples"] == [{"name": example_path(data), "payload": example(example_path(data))}]

@@ -40,7 +40,8 @@ def valid(example: dict[str, Any], path: str) -> bool:
 
 def test_every_type_has_exactly_one_example_of_its_version() -> None:
     assert {path.relative_to(EXAMPLES).as_posix() for path in (*COMMAND_FILES, *FACT_FILES)} == {
-        example_path(data) for data in (*COMMANDS, *FACTS)
+        *map(example_path, COMMANDS),
+        *map(example_path, FACTS),
     }
 
 
@@ -77,8 +78,11 @@ def test_the_bytes_of_a_fact_never_change(path: Path) -> None:
 
 def test_the_examples_of_one_story_are_chained() -> None:
     facts = {(item.ticket_id, item.version): item for item in map(fact, FACT_FILES)}
-    pairs = [(earlier, facts[ticket, version + 1]) for (ticket, version), earlier in facts.items() if version
-             and (ticket, version + 1) in facts]
+    pairs = [
+        (earlier, facts[ticket, version + 1])
+        for (ticket, version), earlier in facts.items()
+        if version and (ticket, version + 1) in facts
+    ]
     assert len(pairs) > 5
     assert all(later.previous == earlier.digest for earlier, later in pairs)
 

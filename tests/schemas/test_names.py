@@ -80,7 +80,9 @@ class Cluster:
 def test_a_key_belongs_where_kafka_python_and_aiokafka_put_it(ticket: UUID, partitions: int) -> None:
     key, numbers = key_of(ticket), list(range(partitions))
     ours = partition_of(key, partitions)
-    assert ours == kafka.partitioner.default.DefaultPartitioner().partition("t", None, key, None, b"", Cluster(partitions))
+    assert ours == kafka.partitioner.default.DefaultPartitioner().partition(
+        "t", None, key, None, b"", Cluster(partitions)
+    )
     assert ours == aiokafka.partitioner.DefaultPartitioner()(key, numbers, numbers)
 
 

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from uuid import UUID
 
@@ -148,17 +149,21 @@ def neglected(number: str = "B-1", start: datetime = START) -> Teller:
 
 
 def crowd(count: int, seed: int = 1) -> list[Fact]:
-    """Many tickets' facts, interleaved as on the log: each ticket's in order."""
+    """Many tickets' facts as on the log: command after command of different tickets, each ticket's in order."""
     dice = random.Random(seed)
     kinds = (full_life, neglected, opened)
     lives = [
-        kinds[number % 3](f"C-{number}", START + timedelta(seconds=dice.randrange(86_400))).facts
+        _by_command(kinds[number % 3](f"C-{number}", START + timedelta(seconds=dice.randrange(86_400))).facts)
         for number in range(count)
     ]
-    order = [life for life, facts in enumerate(lives) for _ in facts]
+    order = [life for life, commands in enumerate(lives) for _ in commands]
     dice.shuffle(order)
-    left = [iter(facts) for facts in lives]
-    return [next(left[life]) for life in order]
+    left = [iter(commands) for commands in lives]
+    return [fact for life in order for fact in next(left[life])]
+
+
+def _by_command(facts: list[Fact]) -> list[list[Fact]]:
+    return [list(group) for _, group in groupby(facts, key=lambda fact: fact.offset)]
 
 
 def logged(facts: list[Fact]) -> list[LoggedFact]:
