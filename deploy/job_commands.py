@@ -10,14 +10,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from sinks.queries import clock_outcomes, stats
+from sinks.figures import stats
+from sinks.queries import clocks_of_source
 from sqlalchemy import Engine
 
 from deploy.board import Board
-from deploy.figures import stats_tables
+from deploy.figures import stats_json, stats_tables
 from deploy.follow import lag, wait_until_stored
 from deploy.logs import set_up_logs
 from deploy.master_key import master_key
@@ -34,10 +36,12 @@ from producers.publisher import Publisher
 from producers.replay import history_commands
 from producers.simulator import commands, play, simulation_doors, with_keys
 from schemas.commands import Command
+from schemas.enums import Verdict
 from schemas.topics import EVENTS
 from sinks.runner import DEFAULT_GROUP
 
 _CHUNK = 2000
+_CHECKED_CLOCK = "close"  # the clock whose deadlines a ledger brings itself
 _MOST_AHEAD = 4000  # the embedded broker keeps a few megabytes, so nobody may run far ahead of the sink
 _REFRESH_S = 0.5
 
@@ -76,7 +80,7 @@ def simulate(
             _finish(reached)
             figures = stats(engine, _now())
             if as_json:
-                print_json({"commands": count} | figures.as_dict())
+                print_json({"commands": count} | stats_json(figures))
                 return
             for drawn in stats_tables(figures):
                 console.print(drawn)
@@ -196,8 +200,8 @@ def _finish(reached: Settings) -> None:
 def _compared(file: Path, columns: LedgerMapping, mapping_file: Path, engine: Engine) -> Comparison:
     entries = (entry for entry in read_ledger(file, columns) if isinstance(entry, Entry))
     outcomes = {
-        row.ticket_id: ClockOutcome(row.due_at, row.verdict, row.stopped_at)
-        for row in clock_outcomes(engine, columns.source)
+        UUID(ticket_id): ClockOutcome(row.due_at, Verdict(row.verdict), row.stopped_at)
+        for ticket_id, row in clocks_of_source(engine, columns.source, _CHECKED_CLOCK).items()
     }
     listed = load_exceptions(mapping_file.parent / columns.exceptions) if columns.exceptions else frozenset()
     until = as_of(file, columns)
@@ -221,8 +225,8 @@ _FIGURES = {
 def _show_replay(count: int, bad: list[BadRow], comparison: Comparison | None) -> None:
     console.print(say(f"导入 {count} 条命令，坏行 {len(bad)} 行", f"{count} commands imported, {len(bad)} bad rows"))
     if bad:
-        headings = (say("行", "row"), say("列", "column"), say("原因", "reason"))
-        console.print(table(say("坏行", "Bad rows"), headings, [(row.row, row.column, row.reason) for row in bad[:50]]))
+        columns = (say("行", "row"), say("列", "column"), say("原因", "reason"))
+        console.print(table(say("坏行", "Bad rows"), columns, [(row.row, row.column, row.reason) for row in bad[:50]]))
     if comparison is None:
         return
     rows = [
@@ -241,8 +245,8 @@ def _show_replay(count: int, bad: list[BadRow], comparison: Comparison | None) -
         (say("列明而未出现的差异", "listed differences that did not occur"), comparison.unseen),
     ):
         if differences:
-            cells = [(item.source_number, item.theirs, item.ours) for item in differences[:50]]
-            console.print(table(f"{name}: {len(differences)}", ("#", say("文件", "file"), say("我方", "ours")), cells))
+            shown = [(item.source_number, item.theirs, item.ours) for item in differences[:50]]
+            console.print(table(f"{name}: {len(differences)}", ("#", say("文件", "file"), say("我方", "ours")), shown))
 
 
 def _mark(differs: bool) -> str:  # noqa: FBT001

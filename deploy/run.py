@@ -21,7 +21,6 @@ from sinks.database import open_engine
 from sinks.metrics import SinkMetrics
 from sinks.migrate import upgrade
 from sinks.runner import SinkSettings, run
-from stream_processors.worker import Worker, WorkerSettings
 
 log = structlog.get_logger()
 
@@ -81,6 +80,8 @@ def run_topics(settings: Settings) -> list[TopicState]:
 
 def run_worker(settings: Settings) -> int:
     """Work until told to stop; the exit code is 0 then, and 70 when the process must be started again."""
+    from stream_processors.worker import Worker, WorkerSettings  # noqa: PLC0415 (Faust takes a second to load)
+
     policies = settings.policies()
     bootstrap = wait_for_broker(settings)
     if not settings.embedded:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.table import Table
 
 from schemas.words import Language
 
-LANGUAGE: Language = cast("Language", "en" if os.environ.get("HOTLINE_LANGUAGE", "zh").startswith("en") else "zh")
+LANGUAGE: Language = "en" if os.environ.get("HOTLINE_LANGUAGE", "zh").startswith("en") else "zh"
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 

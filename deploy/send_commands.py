@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from sinks.queries import find_ticket
+from sinks.queries import ticket_story
 from sqlalchemy import Engine
 
 from deploy.follow import Answer
@@ -83,9 +83,14 @@ class _Desk:
 
     def find(self, name: str) -> UUID:
         """The ticket of this name; an id is believed, so that a command may be early."""
-        found = find_ticket(self.engine, name)
-        if found is not None:
-            return found
+        found = ticket_story(self.engine, name)
+        if len(found) > 1:
+            ids = ", ".join(story.ticket.ticket_id for story in found)
+            raise NotPossibleError(
+                say(f"{name} 对应多张工单，请用工单 ID：{ids}", f"{name} names several tickets: {ids}")
+            )
+        if found:
+            return UUID(found[0].ticket.ticket_id)
         try:
             return UUID(name)
         except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from schemas import enums
+from schemas import enums, facts
 from schemas.enums import Refusal
 
 Language = Literal["zh", "en"]
@@ -156,6 +156,49 @@ _CLOCKS = {
 }
 
 
+_FACTS: dict[type[facts.FactData], tuple[str, str]] = {
+    facts.TicketOpened: ("登记", "opened"),
+    facts.TicketSupplemented: ("补充", "supplemented"),
+    facts.RoundOpened: ("开始办理", "round opened"),
+    facts.TicketDispatched: ("派单", "dispatched"),
+    facts.TicketTriaged: ("无匹配规则，待人工分拣", "no route fits; waits in triage"),
+    facts.ClockStarted: ("开始计时", "clock started"),
+    facts.ClockStopped: ("停止计时", "clock stopped"),
+    facts.ClockBreached: ("超时", "breached"),
+    facts.ClockExcused: ("超时免责", "breach excused"),
+    facts.ClockCancelled: ("取消计时", "clock cancelled"),
+    facts.LevelReached: ("提醒升级", "level reached"),
+    facts.TicketAccepted: ("受理", "accepted"),
+    facts.OnSiteDecided: ("确定是否到场", "visit to the scene decided"),
+    facts.HandlerArrived: ("到场", "arrived"),
+    facts.ResultSubmitted: ("提交结果", "result submitted"),
+    facts.FeedbackTried: ("反馈未接通", "feedback tried"),
+    facts.CitizenInformed: ("反馈", "citizen informed"),
+    facts.TicketResolved: ("办结", "resolved"),
+    facts.VisitTried: ("回访未接通", "visit tried"),
+    facts.VisitCompleted: ("回访", "visited"),
+    facts.TicketSupervised: ("转入督办", "under supervision"),
+    facts.TicketClosed: ("归档", "closed"),
+    facts.AlertAcknowledged: ("确认提醒", "alert acknowledged"),
+    facts.CommandRefused: ("被拒", "refused"),
+}
+
+_TOLD = {
+    "cause", "disposition", "explanation", "level", "means", "note", "outcome", "part_of_day", "person", "reason",
+    "round", "severity", "text", "unit", "verdict",
+}  # fmt: skip
+
+_OF_A_CLOCK = (
+    facts.ClockStarted,
+    facts.ClockStopped,
+    facts.ClockBreached,
+    facts.ClockExcused,
+    facts.ClockCancelled,
+    facts.LevelReached,
+    facts.AlertAcknowledged,
+)
+
+
 def word(code: StrEnum, language: Language = "zh") -> str:
     """The word for a code of one of the vocabularies; the code itself where there is no word."""
     words = _WORDS.get((type(code), code))
@@ -165,6 +208,19 @@ def word(code: StrEnum, language: Language = "zh") -> str:
 def clock_word(clock: str, language: Language = "zh") -> str:
     """The word for a clock; a clock that an operator named anew keeps that name."""
     return _CLOCKS[clock][_column(language)] if clock in _CLOCKS else clock
+
+
+def fact_word(fact: facts.AnyFactData, language: Language = "zh") -> str:
+    """A fact in a line, for a ticket's story; codes in words, identity never."""
+    name = _FACTS[type(fact)][_column(language)]
+    shown = [_shown(value, language) for field, value in fact if field in _TOLD and value not in {None, ""}]
+    if isinstance(fact, _OF_A_CLOCK):
+        name = f"{clock_word(fact.clock, language)} {name}"
+    return " ".join([name, *shown])
+
+
+def _shown(value: object, language: Language) -> str:
+    return word(value, language) if isinstance(value, StrEnum) else str(value)
 
 
 def explain(reason: Refusal, detail: str = "", language: Language = "zh") -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "Place",
     "Stats",
     "TicketStory",
+    "clocks_of_source",
     "open_tickets",
     "recent",
     "stats",
@@ -188,3 +189,15 @@ def _feed_kind(fact: Fact) -> FeedKind:
             return FeedKind.WARNING if reached_at < due_at else FeedKind.ESCALATION
         case _:
             raise ValueError(f"a {fact.data.type} is not in the feed")
+
+
+def clocks_of_source(engine: Engine, source: str, clock: str) -> dict[str, ClockRow]:
+    """The first-round clocks of this name of all tickets of a source, by ticket id."""
+    joined = tables.clocks.join(tables.tickets, tables.clocks.c.ticket_id == tables.tickets.c.ticket_id)
+    query = (
+        select(tables.clocks)
+        .select_from(joined)
+        .where(tables.tickets.c.source == source, tables.clocks.c.clock == clock, tables.clocks.c.round == 1)
+    )
+    with engine.connect() as connection:
+        return {row.ticket_id: ClockRow(**row._mapping) for row in connection.execute(query)}  # noqa: SLF001

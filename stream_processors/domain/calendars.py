@@ -26,10 +26,8 @@ def due(start: datetime, limit: Limit, calendar: AnyCalendar) -> Due:
     Raises:
         ValueError: a day limit in a calendar that cannot count it, or beyond the year 9999.
     """
-    if limit.elapsed is not None:
-        return Due(start + limit.elapsed)
     try:
-        return _due_in_days(start, limit, calendar)
+        return Due(start + limit.elapsed) if limit.elapsed is not None else _due_in_days(start, limit, calendar)
     except OverflowError as error:
         raise ValueError(f"{limit} from {start} leaves the calendar") from error
 

@@ -24,18 +24,23 @@ def settle(story: Story, until: datetime) -> None:
 
 def reach(story: Story, milestone: Milestone) -> None:
     """The ticket has reached a milestone at the deed's instant: stop what it stops, start what it starts."""
-    for clock in open_clocks(story.ticket):
-        if story.clock_rule(clock.clock).stops is milestone:
-            _stop(story, clock)
+    stop_at(story, milestone)
     for rule in story.policy.clocks:
         if rule.starts is milestone and (story.ticket.on_site_needed or not rule.only_if_on_site):
             _start(story, rule)
 
 
+def stop_at(story: Story, milestone: Milestone) -> None:
+    """Stop what a milestone stops, without starting what follows from it."""
+    for clock in open_clocks(story.ticket):
+        if story.clock_rule(clock.clock).stops is milestone:
+            _stop(story, clock)
+
+
 def start_on_site(story: Story) -> None:
-    """On-site need was found late: its clocks start at the decision, and their facts say so."""
+    """On-site need was found late: clocks that would run by now start at the decision, and their facts say so."""
     for rule in story.policy.clocks:
-        if rule.only_if_on_site:
+        if rule.only_if_on_site and rule.starts in story.ticket.round.reached:
             _start(story, rule, late=True)
 
 
@@ -71,8 +76,8 @@ def chain_of(rules: PolicySet, rule: Clock) -> tuple[Level, ...]:
 
 def _start(story: Story, rule: Clock, *, late: bool = False) -> None:
     limit = rule.limit_for(story.ticket.profile.category)
-    if limit is None:
-        return
+    if limit is None or story.ticket.clock(rule.clock) is not None:
+        return  # it does not apply to this ticket, or runs in this round since the milestone was first reached
     started_at = story.timing.deed
     frozen = story.frozen_rules
     calendar = story.rules.calendars.get(rule.calendar) or frozen.calendars[rule.calendar]

@@ -21,7 +21,7 @@ from schemas.commands import (
     RingBell,
     SubmitResult,
 )
-from schemas.enums import DispatchReason, FeedbackMeans, Milestone, Refusal, RoundReason, State
+from schemas.enums import DispatchReason, FeedbackMeans, Milestone, Refusal, RoundReason, State, VisitOutcome
 from schemas.facts import (
     AlertAcknowledged,
     CitizenInformed,
@@ -71,11 +71,14 @@ def decide(ticket: Ticket | None, command: Command, now: datetime, place: Place,
         return _first(Story(None, command, timing, place, policies))
     story = Story(ticket, command, rising(timing, ticket.last_deed, ticket.last_time), place, policies)
     settle(story, story.timing.deed)
+    refused: RefusedError | None = None
     try:
         _answer(story)
     except RefusedError as refusal:
-        story.refuse(refusal)
+        refused = refusal
     settle(story, story.timing.now)
+    if refused is not None:
+        story.refuse(refused)
     return story.decision()
 
 
@@ -160,7 +163,7 @@ def _answer(story: Story) -> None:  # noqa: C901, PLR0912 (one arm per command)
         case ReopenTicket():
             new_round(story, RoundReason.SUPERVISOR, data.reason)
         case CloseTicket():
-            close(story, None, data.reason)
+            close(story, VisitOutcome.DISSATISFIED if ticket.state is State.SUPERVISED else None, data.reason)
         case _:
             assert_never(data)
     return None
@@ -208,16 +211,16 @@ def _decide_on_site(story: Story, data: DecideOnSite) -> None:
 
 def _submit(story: Story, data: SubmitResult) -> None:
     ticket = story.ticket
-    if ticket.on_site_needed and not ticket.round.arrived:
+    if ticket.on_site_needed and Milestone.ARRIVED not in ticket.round.reached:
         raise RefusedError(Refusal.SCENE_NOT_VISITED)
     story.tell(ResultSubmitted(**_doer(story), disposition=data.disposition, text=data.text, envelope=data.envelope))
-    if ticket.round.informed:
+    if Milestone.INFORMED in ticket.round.reached:
         visits.resolve(story)
 
 
 def _feed_back(story: Story, data: FeedBack) -> None:
     """Only informing the citizen stops the clock: a call must have reached them, anything else counts when sent."""
-    if story.ticket.round.informed:
+    if Milestone.INFORMED in story.ticket.round.reached:
         raise RefusedError(Refusal.ALREADY_INFORMED)
     if data.means is FeedbackMeans.CALL and not data.reached:
         story.tell(FeedbackTried(**_doer(story), means=data.means, text=data.text, envelope=data.envelope))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from schemas.enums import State, Verdict
+from schemas.enums import Milestone, State, Verdict
 from schemas.facts import (
     AlertAcknowledged,
     CitizenInformed,
@@ -31,12 +31,25 @@ from schemas.facts import (
     TicketSupervised,
     TicketSupplemented,
     TicketTriaged,
+    VisitCompleted,
     VisitTried,
 )
 from schemas.identity import command_mark
 from stream_processors.domain.ticket import MARK_BYTES, Profile, Round, RunningClock, Ticket
 
 _BY_TIME_ALONE = (ClockBreached, LevelReached)
+_MILESTONES: dict[type[FactData], Milestone] = {
+    RoundOpened: Milestone.RECEIVED,
+    TicketDispatched: Milestone.DISPATCHED,
+    TicketAccepted: Milestone.ACCEPTED,
+    HandlerArrived: Milestone.ARRIVED,
+    CitizenInformed: Milestone.INFORMED,
+    TicketResolved: Milestone.RESOLVED,
+    VisitCompleted: Milestone.VISITED,
+    TicketClosed: Milestone.CLOSED,
+}
+_STEPS: tuple[type[FactData], ...] = (*_MILESTONES, ResultSubmitted, VisitTried)
+"""Facts that move a ticket's life on; no later step may claim an earlier instant."""
 
 
 def fold(facts: Iterable[Fact], ticket: Ticket | None = None) -> Ticket | None:
@@ -66,9 +79,9 @@ def evolve(ticket: Ticket | None, fact: Fact) -> Ticket | None:
         version=fact.version,
         last_hash=fact.digest,
         last_time=fact.recorded_at,
-        last_deed=ticket.last_deed if isinstance(fact.data, _BY_TIME_ALONE) else max(ticket.last_deed, fact.at),
+        last_deed=max(ticket.last_deed, fact.at) if isinstance(fact.data, _STEPS) else ticket.last_deed,
         marks=_marks(ticket, fact),
-        **_changes(ticket, fact.data),
+        **_with_milestone(ticket, fact.data, _changes(ticket, fact.data)),
     )
 
 
@@ -115,7 +128,7 @@ def _changes(ticket: Ticket, data: FactData) -> dict[str, Any]:  # noqa: C901, P
     """The fields of the ticket that a fact changes, besides its place in the chain."""
     match data:
         case RoundOpened():
-            return {"round": Round(data.round, data.policy_set, data.policy)}
+            return {"round": Round(data.round, data.policy_set, data.policy, reached=(Milestone.RECEIVED,))}
         case TicketDispatched():
             return {"state": State.DISPATCHED, "unit": data.unit, "person": None}
         case TicketTriaged():
@@ -126,11 +139,9 @@ def _changes(ticket: Ticket, data: FactData) -> dict[str, Any]:  # noqa: C901, P
         case OnSiteDecided():
             return {"on_site_needed": data.needed}
         case HandlerArrived():
-            return {"state": State.ARRIVED, "round": replace(ticket.round, arrived=True)}
+            return {"state": State.ARRIVED}
         case ResultSubmitted():
-            return {"state": State.RESULT_SUBMITTED, "round": replace(ticket.round, submitted=True)}
-        case CitizenInformed():
-            return {"round": replace(ticket.round, informed=True)}
+            return {"state": State.RESULT_SUBMITTED}
         case TicketResolved():
             return {"state": State.RESOLVED}
         case VisitTried():
@@ -147,6 +158,14 @@ def _changes(ticket: Ticket, data: FactData) -> dict[str, Any]:  # noqa: C901, P
             return {"round": replace(ticket.round, acknowledged=seen)}
         case _:
             return {"round": _with_clocks(ticket.round, data)}
+
+
+def _with_milestone(ticket: Ticket, data: FactData, changes: dict[str, Any]) -> dict[str, Any]:
+    milestone = _MILESTONES.get(type(data))
+    if milestone is None or milestone in ticket.round.reached or isinstance(data, RoundOpened):
+        return changes
+    current: Round = changes.get("round", ticket.round)
+    return changes | {"round": replace(current, reached=(*current.reached, milestone))}
 
 
 def _with_clocks(current: Round, data: FactData) -> Round:

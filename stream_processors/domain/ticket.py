@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from schemas.commands import Respondent
-from schemas.enums import Channel, Domain, Kind, Sensitivity, State, Urgency, Verdict
+from schemas.enums import Channel, Domain, Kind, Milestone, Sensitivity, State, Urgency, Verdict
 from schemas.identity import command_mark
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,15 +33,13 @@ class RunningClock:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One pass from receipt to visit, with its own clocks and deeds."""
+    """One pass from receipt to visit, with its own clocks and deeds. ``visit_tries``: the part of day of each."""
 
     number: int
     policy_set: str
     policy: str
     clocks: tuple[RunningClock, ...] = ()
-    arrived: bool = False
-    submitted: bool = False
-    informed: bool = False
+    reached: tuple[Milestone, ...] = ()
     visit_tries: tuple[str, ...] = ()
     acknowledged: tuple[tuple[str, str], ...] = ()
 
@@ -69,7 +67,7 @@ class Profile:
 class Ticket:
     """What ``decide`` needs to know of a ticket; all instants UTC-aware.
 
-    ``last_deed`` and ``last_time`` only rise: deeds, and the ticket's own time, never run backwards.
+    ``last_deed`` and ``last_time`` only rise: the steps of its life, and the ticket's own time, never run backwards.
     ``marks``: eight bytes for each command ever answered by facts.
     """
 

@@ -48,7 +48,8 @@ def history_timing(command: Command, rules: PolicySet) -> Timing | None:
 def rising(timing: Timing, last_deed: datetime, last_time: datetime) -> Timing:
     """The same within a ticket, where neither deeds nor the ticket's time run backwards."""
     now = max(timing.now, last_time)
-    return Timing(min(max(timing.deed, last_deed), now), timing.deed_by, now)
+    deed = now if timing.deed_by is ReceivedBy.RECORD else min(max(timing.deed, last_deed), now)
+    return Timing(deed, timing.deed_by, now)
 
 
 def seconds(length: timedelta) -> float:

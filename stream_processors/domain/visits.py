@@ -6,7 +6,7 @@ from schemas.commands import RecordVisit
 from schemas.enums import Milestone, Refusal, RoundReason, VisitOutcome
 from schemas.facts import TicketResolved, TicketSupervised, VisitCompleted, VisitTried
 from stream_processors.domain.calendars import part_of_day
-from stream_processors.domain.clocks import reach
+from stream_processors.domain.clocks import reach, stop_at
 from stream_processors.domain.rounds import close, new_round
 from stream_processors.domain.routing import applies
 from stream_processors.domain.story import RefusedError, Story
@@ -17,6 +17,7 @@ def resolve(story: Story) -> None:
     ticket = story.ticket
     story.tell(TicketResolved(round=ticket.round.number))
     if not ticket.profile.contactable or any(applies(rule, ticket.profile) for rule in story.policy.visit.waived_for):
+        stop_at(story, Milestone.RESOLVED)
         story.tell(VisitCompleted(round=ticket.round.number, attempt=0, outcome=VisitOutcome.WAIVED, effective=False))
         close(story, VisitOutcome.WAIVED)
         return

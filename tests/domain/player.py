@@ -72,22 +72,13 @@ def changed(rules: PolicySet, **changes: Any) -> PolicySet:
 
 
 def with_clock(policy: str, clock: str, rules: PolicySet = BUREAU, **changes: Any) -> PolicySet:
-    """The same set, as the next version, with one clock of one policy changed."""
+    """The same set, as the next version, with a clock of a policy changed, or added in the likeness of its first."""
     policies = [item.model_dump() for item in rules.policies]
-    clocks = next(item["clocks"] for item in policies if item["policy"] == policy)
-    place = next((i for i, item in enumerate(clocks) if item["clock"] == clock), None)
-    if place is None:
-        new = clocks[0] | {"clock": clock} | changes
-        _replace_clocks(policies, policy, (*clocks, new))
-    else:
-        _replace_clocks(policies, policy, (*clocks[:place], clocks[place] | changes, *clocks[place + 1 :]))
+    chosen = next(item for item in policies if item["policy"] == policy)
+    clocks = {item["clock"]: item for item in chosen["clocks"]}
+    clocks[clock] = clocks.get(clock, chosen["clocks"][0]) | {"clock": clock} | changes
+    chosen["clocks"] = tuple(clocks.values())
     return changed(rules, policies=policies)
-
-
-def _replace_clocks(policies: list[dict[str, Any]], policy: str, clocks: tuple[Any, ...]) -> None:
-    for item in policies:
-        if item["policy"] == policy:
-            item["clocks"] = clocks
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,11 @@ from tests.domain.player import BUREAU, START, Player, changed, complaint, with_
 MILLISECOND = timedelta(milliseconds=1)
 STRICT = with_clock("3012", "accept", limit={"minutes": 10}, chain="days")
 TRUSTING = changed(STRICT, sources=BUREAU.sources | {"handlers": Source(trusted_time=True, max_age_s=86_400)})
-SETS = {rules.name: rules for rules in (BUREAU, STRICT, TRUSTING)}
+ODD = with_clock("3012", "accept", TRUSTING, starts="dispatched")
+ODD = with_clock("3012", "arrive", ODD, starts="accepted")
+ODD = with_clock("3012", "settle", ODD, starts="accepted", stops="resolved", limit={"hours": 1})
+ODD = with_clock("3012", "close", ODD, starts="received", stops="closed", limit={"hours": 3})
+SETS = {rules.name: rules for rules in (BUREAU, STRICT, TRUSTING, ODD)}
 
 STEPS = st.sampled_from(
     [timedelta(minutes=minutes) for minutes in (-45, -1, 0, 0, 1, 5, 15, 30, 45, 60, 120, 1440, 4320)]
@@ -97,13 +101,14 @@ class TicketLife(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.player = Player(known=dict(SETS))
+        self.player = Player(known=SETS.copy())
         self.at = timedelta()
         self.folded: Ticket | None = None
         self.seen = 0
 
-    @initialize(opening=OPENINGS, occurred=CLAIMS)
-    def open(self, opening: Any, occurred: timedelta | None) -> None:
+    @initialize(opening=OPENINGS, occurred=CLAIMS, rules=st.sampled_from(sorted(SETS)))
+    def open(self, opening: Any, occurred: timedelta | None, rules: str) -> None:
+        self.player.rules = SETS[rules]
         self.put(opening, timedelta(), occurred)
 
     @rule(data=st.data(), step=STEPS, occurred=CLAIMS, receipt=CLAIMS)

@@ -1,9 +1,10 @@
 """Rounds: a policy is frozen when one opens, a new round has fresh clocks, the first handler stays."""
 
 from schemas.commands import AcceptTicket, DecideOnSite, DispatchTicket, ReopenTicket
-from schemas.enums import RoundReason, State, Verdict, VisitOutcome
+from schemas.enums import CancelReason, Milestone, RoundReason, State, Verdict, VisitOutcome
 from schemas.facts import (
     ClockBreached,
+    ClockCancelled,
     ClockStarted,
     LevelReached,
     RoundOpened,
@@ -76,6 +77,17 @@ def test_dissatisfied_opens_a_round_with_fresh_clocks_and_keeps_the_old_verdicts
     assert [(breach.round, breach.clock) for breach in player.told(ClockBreached)] == [(1, "accept")]
 
 
+def test_a_clock_still_open_when_a_new_round_begins_is_cancelled_not_met() -> None:
+    player = Player(with_clock("3012", "close", starts="received", stops="closed", limit={"hours": 48}))
+    player.open()
+    player.resolve(5)
+    facts = player.visit(VisitOutcome.DISSATISFIED, 60)
+    assert [(fact.round, fact.clock, fact.reason) for fact in told(facts, ClockCancelled)] == [
+        (1, "close", CancelReason.NEW_ROUND)
+    ]
+    assert [fact.started_at for fact in told(facts, ClockStarted, clock="close")] == [instant(60)]
+
+
 def test_the_same_level_is_reached_anew_in_the_next_round() -> None:
     player = Player()
     player.open()
@@ -92,7 +104,7 @@ def test_a_new_round_needs_its_own_arrival_result_and_feedback() -> None:
     player.resolve(5)
     player.visit(VisitOutcome.DISSATISFIED, 60)
     current = player.live.round
-    assert (current.arrived, current.submitted, current.informed, current.visit_tries) == (False, False, False, ())
+    assert (current.reached, current.visit_tries) == ((Milestone.RECEIVED, Milestone.DISPATCHED), ())
     player.resolve(70)
     assert player.live.state is State.RESOLVED
 

@@ -178,10 +178,12 @@ def supervised() -> Player:
     return player
 
 
-def test_a_supervisor_closes_what_cannot_be_settled() -> None:
+def test_a_supervisor_closes_what_cannot_be_settled_and_the_last_visit_stands() -> None:
     player = supervised()
     facts = player.do(CloseTicket(reason="已当面说明"), 100)
-    assert [(fact.outcome, fact.note) for fact in told(facts, TicketClosed)] == [(None, "已当面说明")]
+    assert [(fact.outcome, fact.note) for fact in told(facts, TicketClosed)] == [
+        (VisitOutcome.DISSATISFIED, "已当面说明")
+    ]
     assert player.live.state is State.CLOSED
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from schemas.base import canonical_json
 from schemas.enums import Channel, Domain, Kind
-from schemas.policy import PolicySet, Source
+from schemas.policy import Limit, PolicySet, Source
 from tests.domain.player import BUREAU
 
 Content = dict[str, Any]
@@ -158,7 +158,7 @@ MISTAKES: dict[str, tuple[Content, str]] = {
     "a time of day": ({**GOOD, "parts_of_day": [{"name": "x", "starts": "24:00"}]}, "parts_of_day.0.starts"),
     "a day without parts": ({**GOOD, "parts_of_day": []}, "parts_of_day"),
     "an escalation beyond all time": (chain(BREACH, LATER | {"after": {"hours": 1e300}}), "chains.short.1"),
-    "a limit beyond all time": (clock(limit={"hours": 1e300}), "limit"),
+    "a limit of more than ten years": (clock(limit={"hours": 87_840.5}), "policies.0.clocks.0.limit.hours"),
     "a misspelt key": (clock(limits={"minutes": 30}), "policies.0.clocks.0.limits"),
     "an unknown role": (chain(BREACH | {"notify": ["mayor"]}), "chains.short.0.notify.0"),
     "version zero": ({**GOOD, "version": 0}, "version"),
@@ -171,6 +171,11 @@ def test_a_mistake_is_refused_with_its_place(content: Content, words: str) -> No
     with pytest.raises(ValidationError) as caught:
         read(content)
     assert words in str(caught.value)
+
+
+def test_a_limit_of_ten_years_is_taken() -> None:
+    rules = read(clock(limit={"working_days": 3_660}, calendar="working"))
+    assert rules.policies[0].clocks[0].limit == Limit(working_days=3_660)
 
 
 def test_parts_of_a_policy_may_cover_all_tickets_together() -> None:

@@ -10,6 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from uuid import UUID
 
+from sqlalchemy import Engine, select
+
 from schemas.commands import (
     AcceptTicket,
     Actor,
@@ -30,6 +32,7 @@ from schemas.identity import ticket_id
 from schemas.policy import PolicySet
 from schemas.topics import key_of, partition_of
 from sinks.rows import LoggedFact
+from sinks.tables import metadata
 from stream_processors.domain.decide import decide
 from stream_processors.domain.story import Place
 from stream_processors.domain.ticket import Ticket
@@ -60,8 +63,10 @@ class Teller:
     def id(self) -> UUID:
         return ticket_id(SOURCE, self.number)
 
-    def say(self, data: AnyCommandData, minute: float, actor: Actor | None = None) -> list[Fact]:
-        """Say a command so many minutes after the start; gives the facts of it."""
+    def say(
+        self, data: AnyCommandData, minute: float, actor: Actor | None = None, done: float | None = None
+    ) -> list[Fact]:
+        """Say a command so many minutes after the start; ``done``: when the deed was done, by a trusted source."""
         self.said += 1
         now = self.start + timedelta(minutes=minute)
         command = Command(
@@ -69,6 +74,7 @@ class Teller:
             source=SOURCE,
             ticket_id=self.id,
             policy_set=bureau().name,
+            occurred_at=None if done is None else self.start + timedelta(minutes=done),
             actor=actor,
             data=data,
         )
@@ -91,8 +97,8 @@ class Teller:
         }
         return self.say(OpenTicket.model_validate(complaint | changes), minute)
 
-    def accept(self, minute: float) -> list[Fact]:
-        return self.say(AcceptTicket(), minute, _HANDLER)
+    def accept(self, minute: float, done: float | None = None) -> list[Fact]:
+        return self.say(AcceptTicket(), minute, _HANDLER, done)
 
     def arrive(self, minute: float) -> list[Fact]:
         return self.say(ArriveOnScene(latitude=36.67, longitude=117.05), minute, _HANDLER)
@@ -168,3 +174,12 @@ def _by_command(facts: list[Fact]) -> list[list[Fact]]:
 
 def logged(facts: list[Fact]) -> list[LoggedFact]:
     return [LoggedFact.of(fact) for fact in facts]
+
+
+def everything(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table, in the order of the primary keys."""
+    with engine.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in metadata.sorted_tables
+        }
