@@ -16,9 +16,13 @@ from deploy.logs import set_up_logs
 from deploy.run import run_sink, run_topics, run_worker
 from deploy.say import NotPossibleError, console, errors, print_json, say, table
 from deploy.settings import Settings
+from deploy.stack import ChildDiedError
 from deploy.topics import TopicProblemError
+from producers.check import ExceptionsError
 from producers.door import DoorError
 from producers.keys import KeyProblemError
+from producers.ledger import LedgerError
+from producers.mapping import MappingError
 from producers.publisher import PublishError
 from stream_processors.policy_files import PolicyFileError
 
@@ -36,9 +40,13 @@ inspect_commands.register(app)
 AsJson = Annotated[bool, typer.Option("--json", help=say("输出 JSON", "print JSON"))]
 
 _EXPECTED = (
+    ChildDiedError,
     DoorError,
+    ExceptionsError,
     KeyProblemError,
+    LedgerError,
     LookupError,
+    MappingError,
     NotPossibleError,
     PolicyFileError,
     PublishError,

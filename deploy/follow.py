@@ -16,6 +16,7 @@ from schemas.topics import EVENTS, TICKETS, WORKER_GROUP
 _BATCH = 5000
 _WAIT_S = 0.05
 _ANSWER_S = 10.0
+_FEW = 50
 
 
 def reader(bootstrap: str, group: str | None = None) -> Consumer:
@@ -34,37 +35,62 @@ def reader(bootstrap: str, group: str | None = None) -> Consumer:
     )
 
 
+class Position:
+    """How far a group has come in a topic; keep it open to ask often."""
+
+    def __init__(self, bootstrap: str, group: str, topic: str, partitions: int) -> None:
+        self._consumer = reader(bootstrap, group)
+        self._topic = topic
+        self._partitions = partitions
+
+    def behind(self) -> int:
+        """How many records the group has not committed yet; exact when few are left.
+
+        The end of a transaction, and what was aborted, take offsets too but are no records, so the last few are read.
+        """
+        places = [TopicPartition(self._topic, partition) for partition in range(self._partitions)]
+        return sum(self._behind(place) for place in self._consumer.committed(places, timeout=_ANSWER_S))
+
+    def _behind(self, place: TopicPartition) -> int:
+        bare = TopicPartition(place.topic, place.partition)
+        low, high = self._consumer.get_watermark_offsets(bare, timeout=_ANSWER_S)
+        start = max(place.offset, low)
+        if high - start > _FEW or high <= start:
+            return int(max(0, high - start))
+        self._consumer.assign([TopicPartition(place.topic, place.partition, start)])
+        try:
+            return sum(1 for _ in _to_end(self._consumer))
+        finally:
+            self._consumer.unassign()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._consumer.close()
+
+
 def lag(bootstrap: str, group: str, topic: str, partitions: int) -> int:
-    """How many records of the topic the group has not committed yet."""
-    consumer = reader(bootstrap, group)
+    """How many records of the topic the group has not committed yet, asked once."""
+    position = Position(bootstrap, group, topic, partitions)
     try:
-        places = [TopicPartition(topic, partition) for partition in range(partitions)]
-        committed = consumer.committed(places, timeout=_ANSWER_S)
-        return sum(_behind(consumer, place) for place in committed)
+        return position.behind()
     finally:
-        consumer.close()
-
-
-def _behind(consumer: Consumer, place: TopicPartition) -> int:
-    low, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=_ANSWER_S)
-    return int(max(0, high - max(place.offset, low)))
+        position.close()
 
 
 def wait_until_stored(
     bootstrap: str, sink_group: str, partitions: int, on_look: Callable[[int], None] = lambda _lag: None
 ) -> None:
-    """Until every command so far is decided and every fact stored; ``on_look`` is told how many records are ahead.
-
-    A transaction's end takes an offset of its own, so the sink's last committed offset may stay one behind a
-    partition's end.
-    """
-    while True:
-        commands = lag(bootstrap, WORKER_GROUP, TICKETS, partitions)
-        facts = lag(bootstrap, sink_group, EVENTS, partitions)
-        on_look(commands + facts)
-        if commands == 0 and facts <= partitions:
-            return
-        time.sleep(_WAIT_S)
+    """Until every command so far is decided and every fact stored; ``on_look`` is told how many records are ahead."""
+    commands = Position(bootstrap, WORKER_GROUP, TICKETS, partitions)
+    facts = Position(bootstrap, sink_group, EVENTS, partitions)
+    try:
+        while ahead := commands.behind() + facts.behind():
+            on_look(ahead)
+            time.sleep(_WAIT_S)
+        on_look(0)
+    finally:
+        commands.close()
+        facts.close()
 
 
 def read_partition(bootstrap: str, topic: str, partition: int) -> Iterator[Any]:
@@ -100,9 +126,7 @@ class Answer:
         self._partition = partition
         self._worker = reader(bootstrap, WORKER_GROUP)
         self._events = reader(bootstrap)
-        place = TopicPartition(EVENTS, partition)
-        _, end = self._events.get_watermark_offsets(place, timeout=_ANSWER_S)
-        self._events.assign([TopicPartition(EVENTS, partition, end)])
+        _, self._end = self._events.get_watermark_offsets(TopicPartition(EVENTS, partition), timeout=_ANSWER_S)
 
     def wait(self, offset: int, timeout_s: float) -> list[Fact]:
         """The facts of the command at this offset, once the worker has made them durable.
@@ -115,6 +139,7 @@ class Answer:
             if time.monotonic() > deadline:
                 raise TimeoutError
             time.sleep(_WAIT_S)
+        self._events.assign([TopicPartition(EVENTS, self._partition, self._end)])
         facts = [decode_fact(message.value()) for message in _to_end(self._events)]
         return [fact for fact in facts if (fact.partition, fact.offset) == (self._partition, offset)]
 

@@ -14,8 +14,6 @@ from uuid import UUID
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from sinks.figures import stats
-from sinks.queries import clocks_of_source
 from sqlalchemy import Engine
 
 from deploy.board import Board
@@ -38,6 +36,8 @@ from producers.simulator import commands, play, simulation_doors, with_keys
 from schemas.commands import Command
 from schemas.enums import Verdict
 from schemas.topics import EVENTS
+from sinks.figures import stats
+from sinks.queries import clocks_of_source
 from sinks.runner import DEFAULT_GROUP
 
 _CHUNK = 2000
@@ -103,6 +103,7 @@ def replay(
     mapping_file = Path(mapping) if mapping.endswith((".yaml", ".yml")) else CONFIG / "mappings" / f"{mapping}.yaml"
     columns = load_mapping(mapping_file)
     rules = newest(settings.policies(), policy_set or mapping_file.stem)
+    as_of(file, columns)  # a file that cannot be read at all is refused before anything is started
     bad: list[BadRow] = []
     with _pipeline(settings) as (reached, engine):
         with Publisher(reached.bootstrap or "", embedded=reached.embedded, partitions=settings.partitions) as publisher:
@@ -123,7 +124,7 @@ def demo(
     tickets: Annotated[int, typer.Option(help=say("工单数", "how many tickets"), min=1)] = 2000,
     lang: Annotated[str, typer.Option(help=say("语言 zh 或 en", "language: zh or en"))] = "zh",
 ) -> None:
-    """Embedded broker, worker, sink and simulator as processes of their own; limits are scaled, and the board says so."""
+    """Broker, worker, sink and simulator as processes of their own; limits are scaled, and the board says so."""
     if lang not in {"zh", "en"}:
         raise NotPossibleError(say("--lang 只能是 zh 或 en", "--lang takes zh or en"))
     folder = Settings().folder / "demo"

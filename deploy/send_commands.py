@@ -7,7 +7,6 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from sinks.queries import ticket_story
 from sqlalchemy import Engine
 
 from deploy.follow import Answer
@@ -50,6 +49,7 @@ from schemas.facts import CommandRefused, Fact
 from schemas.identity import ticket_id
 from schemas.topics import key_of, partition_of
 from schemas.words import explain
+from sinks.queries import ticket_story
 
 _ANSWER_S = 20.0
 

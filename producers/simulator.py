@@ -15,6 +15,7 @@ from producers.script import CENTRE, HANDLERS
 from schemas.commands import Command
 
 _LONGEST_SLEEP_S: Final = 0.5  # so that a stop is noticed
+_SOON_S: Final = 0.001  # not worth a sleep
 _MOST_AT_ONCE: Final = 500
 
 
@@ -91,7 +92,7 @@ def play(
     begun, count = now(), 0
     due: list[Command] = []
     for moment in timeline(lives):
-        while (wait_s := moment.at_s - (now() - begun).total_seconds()) > 0 or len(due) >= _MOST_AT_ONCE:
+        while (wait_s := moment.at_s - (now() - begun).total_seconds()) > _SOON_S or len(due) >= _MOST_AT_ONCE:
             if stop():
                 return count
             if due:

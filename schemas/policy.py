@@ -148,6 +148,16 @@ class AppliesTo(Model):
     urgencies: frozenset[Urgency] | None = None
     sensitivities: frozenset[Sensitivity] | None = None
 
+    def covers(self, kind: Kind, channel: Channel, domain: Domain, urgency: Urgency, sensitivity: Sensitivity) -> bool:
+        """Whether every list that is given holds for such a ticket."""
+        return (
+            (self.channels is None or channel in self.channels)
+            and (self.kinds is None or kind in self.kinds)
+            and (self.domains is None or domain in self.domains)
+            and (self.urgencies is None or urgency in self.urgencies)
+            and (self.sensitivities is None or sensitivity in self.sensitivities)
+        )
+
 
 class PartOfDay(Model):
     """A part of the day for visit tries, from this local time to the next part's."""
@@ -302,6 +312,11 @@ class PolicySet(Model):
         self._check_references()
         for name, levels in self.chains.items():
             _check_chain(name, levels)
+        _unique("part of day", [part.name for part in self.parts_of_day])
+        starts = [part.starts for part in self.parts_of_day]
+        if starts != sorted(set(starts)):
+            raise ValueError("parts_of_day must begin one after another")
+        _check_tree(self.unit_by_id)
         _check_coverage(self.policies)
         return self
 
@@ -343,6 +358,15 @@ def _check_units(where: str, clock: Clock, calendar: Always | CalendarDays | Wor
             raise ValueError(f"{where}: calendar_days needs a calendar with a time zone")
 
 
+def _check_tree(units: dict[str, Unit]) -> None:
+    for unit in units.values():
+        above, steps = unit, 0
+        while above.parent is not None:
+            above, steps = units[above.parent], steps + 1
+            if steps > len(units):
+                raise ValueError(f"unit {unit.unit}: its parents go round in a circle")
+
+
 def _check_chain(name: str, levels: Sequence[Level]) -> None:
     _unique(f"chain {name}: level", [level.level for level in levels])
     if sum(level.is_breach for level in levels) != 1:
@@ -352,24 +376,13 @@ def _check_chain(name: str, levels: Sequence[Level]) -> None:
 
 
 def _check_coverage(policies: Sequence[Policy]) -> None:
-    """Refuse a set that leaves an ordinary ticket of some kind, channel and domain without a policy."""
-    rules = [
-        rule
-        for policy in policies
-        for rule in policy.applies_to
-        if (rule.urgencies is None or Urgency.NORMAL in rule.urgencies)
-        and (rule.sensitivities is None or Sensitivity.NONE in rule.sensitivities)
-    ]
-    if any(rule.kinds is None and rule.channels is None and rule.domains is None for rule in rules):
+    """Refuse a set that leaves some ticket without a policy."""
+    rules = [rule for policy in policies for rule in policy.applies_to]
+    if any(rule == AppliesTo() for rule in rules):
         return
-    for kind, channel, domain in itertools.product(Kind, Channel, Domain):
-        if not any(_covers(rule, kind, channel, domain) for rule in rules):
-            raise ValueError(f"no policy for kind {kind}, channel {channel}, domain {domain}")
-
-
-def _covers(rule: AppliesTo, kind: Kind, channel: Channel, domain: Domain) -> bool:
-    return (
-        (rule.kinds is None or kind in rule.kinds)
-        and (rule.channels is None or channel in rule.channels)
-        and (rule.domains is None or domain in rule.domains)
-    )
+    for kind, channel, domain, urgency, sensitivity in itertools.product(Kind, Channel, Domain, Urgency, Sensitivity):
+        if not any(rule.covers(kind, channel, domain, urgency, sensitivity) for rule in rules):
+            raise ValueError(
+                f"no policy for kind {kind}, channel {channel}, domain {domain}, urgency {urgency}, "
+                f"sensitivity {sensitivity}"
+            )

@@ -39,11 +39,14 @@ def dispatch_by_route(story: Story) -> None:
 
 
 def new_round(story: Story, reason: RoundReason, note: str = "") -> None:
-    """Handle the ticket again: the old round's verdicts stay, the unit that held it gets it back."""
+    """Handle the ticket again: the old round's verdicts stay, the unit that held it gets it back.
+
+    A unit that the tree no longer has cannot; then the routes decide anew.
+    """
     cancel_open(story, CancelReason.NEW_ROUND)
     unit = story.ticket.unit
     open_round(story, reason, note)
-    if unit is None:
+    if unit not in story.rules.unit_by_id:
         dispatch_by_route(story)
         return
     story.tell(TicketDispatched(unit=unit, reason=DispatchReason.REOPENED))

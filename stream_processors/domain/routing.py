@@ -9,10 +9,10 @@ from stream_processors.domain.ticket import Profile
 
 
 def policy_for(ticket: Profile, rules: PolicySet) -> Policy:
-    """The first policy of the set that applies; a set that loads always has one for an ordinary ticket.
+    """The first policy of the set that applies; a set that loads has one for every ticket.
 
     Raises:
-        LookupError: none applies; only possible for an unusual urgency or sensitivity.
+        LookupError: none applies.
     """
     for policy in rules.policies:
         if any(applies(rule, ticket) for rule in policy.applies_to):
@@ -22,13 +22,7 @@ def policy_for(ticket: Profile, rules: PolicySet) -> Policy:
 
 def applies(rule: AppliesTo, ticket: Profile) -> bool:
     """Whether every list that the rule gives holds for the ticket."""
-    return (
-        (rule.channels is None or ticket.channel in rule.channels)
-        and (rule.kinds is None or ticket.kind in rule.kinds)
-        and (rule.domains is None or ticket.domain in rule.domains)
-        and (rule.urgencies is None or ticket.urgency in rule.urgencies)
-        and (rule.sensitivities is None or ticket.sensitivity in rule.sensitivities)
-    )
+    return rule.covers(ticket.kind, ticket.channel, ticket.domain, ticket.urgency, ticket.sensitivity)
 
 
 def route_for(ticket: Profile, rules: PolicySet) -> Route | None:

@@ -22,8 +22,8 @@ class Timing:
 def live_timing(command: Command, now: datetime, rules: PolicySet) -> Timing:
     """The first claim within bounds, else the record's own time.
 
-    A source trusted for time may lie as far behind the record as its rule says; one that is not, 60 s by default. A
-    claim up to ``ahead_s`` ahead counts as now; further ahead it does not count.
+    A source's own time counts only if the set trusts that source for time, and may then lie as far behind the record as
+    its rule says. A claim up to ``ahead_s`` ahead counts as now; further ahead it does not count.
     """
     source = rules.source(command.source)
     claims = (

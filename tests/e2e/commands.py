@@ -41,7 +41,7 @@ class Case:
         }
         self.send(OpenTicket.model_validate(content | changes), occurred=received, source="12328")
 
-    def send(  # noqa: PLR0913 (each says something else of the command)
+    def send(
         self,
         data: AnyCommandData,
         *,

@@ -64,7 +64,7 @@ class Stage:
     def state(self, case: Case) -> str:
         """Where the ticket stands."""
         with self.engine.connect() as connection:
-            return connection.execute(select(tickets.c.state).where(tickets.c.ticket_id == str(case.id))).scalar_one()
+            return str(connection.scalar(select(tickets.c.state).where(tickets.c.ticket_id == str(case.id))))
 
     def outcomes(self, case: Case) -> list[tuple[int, str | None, bool]]:
         """Each round's visit: round, outcome, effective."""
@@ -84,7 +84,7 @@ def stage(pipeline: Pipeline, *, embedded: bool) -> Iterator[Stage]:
 
 def exactly_at_the_deadline_is_in_time(on: Stage) -> None:
     """While no worker runs, so that no bell can come between: the log alone decides."""
-    received = datetime.now(UTC)
+    received = datetime.now(UTC) - timedelta(milliseconds=100)  # a claim ahead of the record would count as now
     in_time, late = on.case(), on.case()
     for case in (in_time, late):
         case.open(received)

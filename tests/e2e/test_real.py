@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
-from schemas.topics import DEAD_LETTERS, PARTITIONS, TICKETS, WORKER_GROUP
 from deploy.follow import lag, read_partition
+from schemas.topics import DEAD_LETTERS, PARTITIONS, TICKETS, WORKER_GROUP
 from tests.e2e.stories import SETTINGS, STORIES, stage
 from tests.support.kafka import KafkaServer, running_kafka
 from tests.support.pipeline import Pipeline, pipeline
@@ -66,7 +66,7 @@ def test_a_worker_killed_in_the_middle_of_5000_tickets_loses_nothing_and_repeats
     assert load.returncode == 0, output
     real.wait_until_stored(300)
     verified = real.run_json("verify")
-    print(f"killed with {strikes} commands undecided; {verified}")
+    print(f"killed with {strikes} commands undecided; {verified}")  # noqa: T201 (pytest -s shows what happened)
     assert verified["sound"], verified
     assert verified["repeated"] == 0, "none twice"
     assert verified["tickets"] == TICKETS_IN_THE_CHAOS

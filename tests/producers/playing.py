@@ -16,7 +16,6 @@ from producers.lives import Life, timeline
 from producers.simulator import simulation_doors, with_keys
 from schemas.commands import Command
 from schemas.facts import CommandRefused, Fact
-from schemas.identity import command_mark
 from schemas.policy import PolicySet
 from stream_processors.domain.decide import decide
 from stream_processors.domain.story import Place
@@ -66,8 +65,3 @@ def at_their_times(lives: Iterable[Life], rules: PolicySet) -> Iterator[tuple[Co
     for moment in timeline(with_keys(lives, keys)):
         now = MORNING + timedelta(seconds=moment.at_s)
         yield doors.command(moment, now), now
-
-
-def mark(command: Command) -> bytes:
-    """By what a ticket remembers the command."""
-    return command_mark(command.source, command.id)

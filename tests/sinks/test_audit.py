@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, Engine, insert, text, update
@@ -39,7 +40,7 @@ def garble_a_fact(connection: Connection) -> None:
 
 
 def date_a_fact_back(connection: Connection) -> None:
-    connection.execute(update(facts).where(THIRD).values(recorded_at=LIFE.start))
+    connection.execute(update(facts).where(THIRD).values(recorded_at=LIFE.start - timedelta(minutes=1)))
 
 
 def swallow_a_refusal(connection: Connection) -> None:

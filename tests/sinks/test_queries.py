@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from schemas.enums import State, VisitOutcome
 from sinks.database import write
 from sinks.figures import ClockFigures
-from sinks.queries import FeedKind, open_tickets, recent, stats, ticket_story
-from tests.sinks.stories import START, Teller, full_life, logged, neglected, opened
+from sinks.queries import FeedKind, clocks_of_source, open_tickets, recent, stats, ticket_story
+from tests.sinks.stories import SOURCE, START, Teller, full_life, logged, neglected, opened
 
 LATER = START + timedelta(days=1)
 
@@ -170,3 +170,11 @@ def test_the_feed_tells_warnings_breaches_escalations_and_closures(engine: Engin
     }
     closed = [item for item in recent(engine, limit=1_000) if item.kind is FeedKind.CLOSED]
     assert sorted(item.ticket.source_number for item in closed) == ["A-1", "D-1"]
+
+
+@pytest.mark.usefixtures("told")
+def test_the_first_rounds_clocks_of_a_source_by_ticket(engine: Engine) -> None:
+    clocks = clocks_of_source(engine, SOURCE, "accept")
+    assert {clock.round for clock in clocks.values()} == {1}
+    assert {clock.verdict for clock in clocks.values()} == {"breached", "met", "running"}
+    assert clocks_of_source(engine, "nobody", "accept") == {}

@@ -221,5 +221,6 @@ def test_it_reads_real_kafka_into_postgresql(kafka: KafkaServer, database_url: s
 
 
 def kafka_topic(bootstrap: str, name: str) -> None:
-    (made,) = AdminClient({"bootstrap.servers": bootstrap}).create_topics([NewTopic(name, 4, 1)]).values()
-    made.result(10)
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for made in admin.create_topics([NewTopic(name, 4, 1)]).values():
+        made.result(10)

@@ -14,6 +14,7 @@ from schemas.facts import CommandRefused
 from schemas.policy import PolicySet
 from schemas.topics import PARTITIONS, key_of
 from stream_processors import judge as judging
+from stream_processors.domain.decide import decide
 from stream_processors.domain.story import Decision, Place, PolicySets
 from stream_processors.domain.ticket import Ticket
 from stream_processors.judge import DeadLetterCap, Outcome, Record, TooManyDeadLettersError, judge
@@ -135,7 +136,6 @@ def test_a_command_for_an_unknown_ticket_is_refused_and_visible() -> None:
 
 def test_when_deciding_fails_only_that_ticket_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
     first = judged(record(opening("A"), 0))
-    decide = judging.decide
 
     def defective(ticket: Ticket | None, given: Command, now: datetime, place: Place, sets: PolicySets) -> Decision:
         if given.data.type == "AcceptTicket":

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.follow import lag
-from schemas.topics import EVENTS, TICKETS, WORKER_GROUP
+from schemas.topics import EVENTS, PARTITIONS, TICKETS, WORKER_GROUP
+from sinks.runner import DEFAULT_GROUP
 
 _READY = "partitions taken over"
 _PATIENCE_S = 60.0
@@ -107,8 +108,8 @@ class Pipeline:
         self.wait_for(lambda: self._ahead() == 0, "everything is stored", patience_s)
 
     def _ahead(self) -> int:
-        facts = lag(self.bootstrap, "hotline-database-sink", EVENTS, 4)
-        return lag(self.bootstrap, WORKER_GROUP, TICKETS, 4) + (0 if facts <= 4 else facts)
+        facts = lag(self.bootstrap, DEFAULT_GROUP, EVENTS, PARTITIONS)
+        return lag(self.bootstrap, WORKER_GROUP, TICKETS, PARTITIONS) + facts
 
     def log(self, name: str) -> Path:
         """Where a process writes its log."""
