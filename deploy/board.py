@@ -120,9 +120,9 @@ class Board:
     def _tickets(self, now: datetime, rows: int) -> Panel:
         grid = Table(box=None, pad_edge=False, expand=True)
         for heading, width in (
-            (self._say("编号", "number"), 17),
+            (self._say("编号", "number"), 18),
             (self._say("事项", "matter"), None),
-            (self._say("承办单位", "unit"), 10),
+            (self._say("承办单位", "unit"), 12),
             (self._say("状态", "state"), 10),
             (self._say("最近时限", "next clock"), 14),
         ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ _BATCH = 5000
 _WAIT_S = 0.05
 _ANSWER_S = 10.0
 _FEW = 50
+_STALLED_S = 60.0
 
 
 def reader(bootstrap: str, group: str | None = None) -> Consumer:
@@ -43,23 +44,43 @@ class Position:
         self._topic = topic
         self._partitions = partitions
 
-    def behind(self) -> int:
-        """How many records the group has not committed yet; exact when few are left.
+    def ends(self) -> dict[int, int]:
+        """The offset after the last record of each partition, transactions' ends included."""
+        return {partition: self._watermarks(partition)[1] for partition in range(self._partitions)}
+
+    def behind(self, ends: Mapping[int, int] | None = None) -> int:
+        """How many records up to ``ends``, or up to now, the group has not committed yet; exact when few are left.
 
         The end of a transaction, and what was aborted, take offsets too but are no records, so the last few are read.
         """
         places = [TopicPartition(self._topic, partition) for partition in range(self._partitions)]
-        return sum(self._behind(place) for place in self._consumer.committed(places, timeout=_ANSWER_S))
+        committed = self._consumer.committed(places, timeout=_ANSWER_S)
+        return sum(self._behind(place, (ends or {}).get(place.partition)) for place in committed)
 
-    def _behind(self, place: TopicPartition) -> int:
-        bare = TopicPartition(place.topic, place.partition)
-        low, high = self._consumer.get_watermark_offsets(bare, timeout=_ANSWER_S)
-        start = max(place.offset, low)
-        if high - start > _FEW or high <= start:
-            return int(max(0, high - start))
-        self._consumer.assign([TopicPartition(place.topic, place.partition, start)])
+    def _behind(self, place: TopicPartition, end: int | None) -> int:
+        low, high = self._watermarks(place.partition)
+        start, end = max(place.offset, low), high if end is None else end
+        if end - start > _FEW or end <= start:
+            return int(max(0, end - start))
+        return self._count(TopicPartition(place.topic, place.partition, start), end)
+
+    def _watermarks(self, partition: int) -> tuple[int, int]:
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_ANSWER_S)
+        return int(low), int(high)
+
+    def _count(self, place: TopicPartition, end: int) -> int:
+        """The records from here to ``end``; a transaction that has not ended counts as one, whatever it holds."""
+        count = 0
+        self._consumer.assign([place])
         try:
-            return sum(1 for _ in _to_end(self._consumer))
+            while True:
+                for message in self._consumer.consume(_FEW, timeout=_WAIT_S):
+                    readable = _end_of_partition(message)
+                    if readable is not None:
+                        return count + (readable < end)
+                    if message.offset() >= end:
+                        return count
+                    count += 1
         finally:
             self._consumer.unassign()
 
@@ -93,30 +114,75 @@ def wait_until_stored(
         facts.close()
 
 
+def ends_once_stored(bootstrap: str, sink_group: str, partitions: int) -> dict[int, int]:
+    """The present end of each partition of commands, once what stands before it is decided and stored.
+
+    Raises:
+        TimeoutError: worker or sink made no progress for a minute; they may not be running.
+    """
+    commands = Position(bootstrap, WORKER_GROUP, TICKETS, partitions)
+    facts = Position(bootstrap, sink_group, EVENTS, partitions)
+    try:
+        ends = commands.ends()
+        _until_none(lambda: commands.behind(ends))
+        stored = facts.ends()
+        _until_none(lambda: facts.behind(stored))
+    finally:
+        commands.close()
+        facts.close()
+    return ends
+
+
+def _until_none(behind: Callable[[], int]) -> None:
+    least, since = behind(), time.monotonic()
+    while least:
+        time.sleep(_WAIT_S)
+        now = behind()
+        if now < least:
+            least, since = now, time.monotonic()
+        elif time.monotonic() - since > _STALLED_S:
+            raise TimeoutError(f"{now} records behind, and no progress for {_STALLED_S:.0f} s")
+
+
 def read_partition(bootstrap: str, topic: str, partition: int) -> Iterator[Any]:
     """Every committed record of a partition up to its present end, in order of offset.
+
+    A transaction that is open now is waited for.
 
     Raises:
         KafkaException: the broker refuses.
     """
     consumer = reader(bootstrap)
     try:
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
-        yield from _to_end(consumer)
+        yield from _from(consumer, TopicPartition(topic, partition, OFFSET_BEGINNING))
     finally:
         consumer.close()
 
 
-def _to_end(consumer: Consumer) -> Iterator[Any]:
+def _from(consumer: Consumer, place: TopicPartition) -> Iterator[Any]:
+    _, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=_ANSWER_S)
+    consumer.assign([place])
     while True:
         for message in consumer.consume(_BATCH, timeout=_WAIT_S):
-            error = message.error()
-            if error is None:
+            end = _end_of_partition(message)
+            if end is None:
                 yield message
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (librdkafka's public name begins so)
+            elif end >= high:
                 return
-            else:
-                raise KafkaException(error)
+
+
+def _end_of_partition(message: Any) -> int | None:
+    """Where the partition ends for readers of committed records, if that is what the message says.
+
+    Raises:
+        KafkaException: it says something worse.
+    """
+    error = message.error()
+    if error is None:
+        return None
+    if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 (librdkafka's public name begins so)
+        raise KafkaException(error)
+    return int(message.offset())
 
 
 class Answer:
@@ -139,8 +205,8 @@ class Answer:
             if time.monotonic() > deadline:
                 raise TimeoutError
             time.sleep(_WAIT_S)
-        self._events.assign([TopicPartition(EVENTS, self._partition, self._end)])
-        facts = [decode_fact(message.value()) for message in _to_end(self._events)]
+        place = TopicPartition(EVENTS, self._partition, self._end)
+        facts = [decode_fact(message.value()) for message in _from(self._events, place)]
         return [fact for fact in facts if (fact.partition, fact.offset) == (self._partition, offset)]
 
     def _decided_up_to(self) -> int:

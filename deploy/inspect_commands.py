@@ -12,11 +12,12 @@ import typer
 from rich.table import Table
 
 from deploy.figures import stats_json, stats_tables
+from deploy.follow import ends_once_stored
 from deploy.logs import set_up_logs
 from deploy.run import ready_database, wait_for_broker
 from deploy.say import LANGUAGE, NotPossibleError, console, print_json, say, table
 from deploy.settings import Settings
-from deploy.verify import LogFinding, compare_log
+from deploy.verify import Log, LogFinding, compare_log
 from schemas import enums
 from schemas.facts import Fact
 from schemas.words import clock_word, fact_word, word
@@ -24,6 +25,7 @@ from sinks.audit import Difference, audit
 from sinks.figures import stats
 from sinks.queries import TicketStory, ticket_story
 from sinks.rows import ClockRow
+from sinks.runner import DEFAULT_GROUP
 
 _MOST_SHOWN = 50
 
@@ -74,18 +76,21 @@ def verify(as_json: AsJson = False) -> None:  # noqa: FBT002
     policies = settings.policies()
     bootstrap = wait_for_broker(settings)
     engine = ready_database(settings)
+    with console.status(say("等待处理和入库跟上……", "waiting for worker and sink to catch up ...")):
+        ends = _ends_once_stored(bootstrap, settings.partitions)
+    log = Log(bootstrap, policies, ends)
     findings: list[LogFinding] = []
     tickets: set[Any] = set()
 
     def replayed() -> Iterator[Fact]:
         for partition in range(settings.partitions):
             facts: list[Fact] = []
-            findings.append(compare_log(bootstrap, policies, partition, settings.partitions, facts.append))
+            findings.append(compare_log(log, partition, facts.append))
             tickets.update(fact.ticket_id for fact in facts if fact.version is not None)
             yield from facts
 
     with console.status(say("正在重新判定日志……", "deciding the log again ...")):
-        differences = audit(engine, replayed())
+        differences = audit(engine, replayed(), ends)
     sound = not differences and all(finding.is_sound for finding in findings)
     if as_json:
         print_json(_verified_json(findings, differences, tickets=len(tickets), sound=sound))
@@ -93,6 +98,18 @@ def verify(as_json: AsJson = False) -> None:  # noqa: FBT002
         _show_verified(findings, differences, sound=sound)
     if not sound:
         raise typer.Exit(1)
+
+
+def _ends_once_stored(bootstrap: str, partitions: int) -> dict[int, int]:
+    try:
+        return ends_once_stored(bootstrap, DEFAULT_GROUP, partitions)
+    except TimeoutError as error:
+        raise NotPossibleError(
+            say(
+                f"处理进程或入库进程一分钟没有进展（{error}）。请先确认 `hotline worker` 和 `hotline sink` 正在运行。",
+                f"Worker or sink made no progress ({error}). See that `hotline worker` and `hotline sink` run.",
+            )
+        ) from error
 
 
 def _settings(process: str) -> Settings:

@@ -100,7 +100,9 @@ class _Desk:
     def send(self, command: Command, *, as_json: bool) -> None:
         answer = Answer(self.bootstrap, partition_of(key_of(command.ticket_id), self.settings.partitions))
         try:
-            with Publisher(self.bootstrap, embedded=self.settings.embedded) as publisher:
+            with Publisher(
+                self.bootstrap, embedded=self.settings.embedded, partitions=self.settings.partitions
+            ) as publisher:
                 place = publisher.publish_one(command)
             facts = answer.wait(place.offset, _ANSWER_S)
         except TimeoutError:

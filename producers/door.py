@@ -110,16 +110,18 @@ class Door:
         ticket = ticket_id(self._source, case.source_number)
         key = self._keys.key_for(ticket)
         who = case.complainant
+        mark = _content_mark(case, key)
         data = _checked(
             OpenTicket,
             {
                 **{name: getattr(case, name) for name in _CARRIED_OVER},
                 "text": _masked(case.text, [part for part in astuple(who) if part]),
                 "envelope": seal({"identity": asdict(who), "text": case.text}, ticket, key),
+                "content_mark": mark,
             },
         )
         return self._command(
-            id=_content_id(case, key),
+            id=f"open-{mark}",
             ticket_id=ticket,
             occurred_at=case.registered_at,
             receipt_at=receipt_at,
@@ -203,10 +205,10 @@ def unseal(envelope: SealedEnvelope, ticket: UUID, key: TicketKey) -> dict[str, 
     return content
 
 
-def _content_id(case: Case, key: TicketKey) -> str:
+def _content_mark(case: Case, key: TicketKey) -> str:
     content = {name: getattr(case, name) for name in Case.__dataclass_fields__}
     digest = hmac.new(key.secret, json.dumps(content, default=_json_value).encode(), hashlib.sha256).hexdigest()
-    return f"open-{digest[:_ID_LETTERS]}"
+    return digest[:_ID_LETTERS]
 
 
 def _json_value(value: Respondent | Complainant | datetime) -> Any:

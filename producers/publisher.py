@@ -26,6 +26,7 @@ MOST_IN_FLIGHT: Final = 20_000
 _EMBEDDED_VERSION: Final = (2, 0)  # kafka-python cannot negotiate with librdkafka's in-memory broker
 _ATTEMPT_S: Final = 5.0
 _PAUSE_S: Final = 0.5
+_GRACE_S: Final = 3.0
 _LINGER_MS: Final = 20
 _BATCH_BYTES: Final = 256 * 1024
 _PROGRESS_EVERY: Final = 1_000
@@ -81,8 +82,11 @@ class Publisher:
 
     def close(self) -> None:
         """Let go of the broker; what ``publish`` returned for is safe already."""
-        with suppress(KafkaError):
-            self._producer.close(timeout=_PAUSE_S)
+        try:
+            self._producer.close(timeout=_GRACE_S)
+        except KafkaError:  # something is in flight still, and kafka-python leaves its thread running
+            self._producer._sender.force_close()  # noqa: SLF001
+            self._producer._sender.join(_GRACE_S)  # noqa: SLF001
 
     def publish(self, commands: Iterable[Command], on_progress: Callable[[int], object] | None = None) -> int:
         """Send all, in order, and wait until the broker has acknowledged the last.

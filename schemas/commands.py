@@ -45,7 +45,8 @@ class CommandData(Model):
 class OpenTicket(CommandData):
     """A citizen's complaint enters. Identity and original text are in the envelope only.
 
-    ``history`` marks a trusted import: such a ticket lives by its own times, never by the record's.
+    ``content_mark`` is a keyed hash of the whole clear content: by it a push that changes only what is sealed shows as
+    changed. ``history`` marks a trusted import: such a ticket lives by its own times, never by the record's.
     """
 
     type: Literal["OpenTicket"] = "OpenTicket"
@@ -62,6 +63,7 @@ class OpenTicket(CommandData):
     contactable: bool = True
     text: Text
     envelope: SealedEnvelope | None = None
+    content_mark: Name | None = None
     history: bool = False
 
 

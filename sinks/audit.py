@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from itertools import islice
 
 from sqlalchemy import Connection, Engine, select
 
+from schemas.codec import decode_fact
 from schemas.facts import GENESIS, Fact
 from schemas.words import Language
 from sinks import tables
@@ -77,26 +78,33 @@ class _Replay:
     rows: dict[str, Rows] = field(default_factory=dict)
     refusals: set[str] = field(default_factory=set)
     found: list[Difference] = field(default_factory=list)
+    ends: Mapping[int, int] = field(default_factory=dict)
+
+    def is_newer(self, partition: int, offset: int) -> bool:
+        """Whether a command stands behind the replay's end, so that its facts are not for this audit to judge."""
+        return partition in self.ends and offset >= self.ends[partition]
 
     def report(self, kind: Kind, ticket_id: str, version: int | None = None, detail: str = "") -> None:
         self.found.append(Difference(kind, ticket_id, version, detail))
 
 
-def audit(engine: Engine, facts: Iterable[Fact]) -> list[Difference]:
+def audit(engine: Engine, facts: Iterable[Fact], ends: Mapping[int, int] | None = None) -> list[Difference]:
     """Every difference between the database and these facts, which an offline replay of the log gave.
 
-    The sink should have written them all; what it writes meanwhile counts as extra. The facts are read once, in
-    pieces; in memory stay the folded rows of each ticket (about 5 kB) and the differences.
+    The sink should have written them all. The facts are read once, in pieces; in memory stay the folded rows of each
+    ticket (about 5 kB) and the differences.
 
     Args:
         engine: the database to examine; it is only read.
         facts: tickets in any order, or interleaved as on the log; each ticket's in the order of versions; refusals
             anywhere.
+        ends: up to which offset of each partition of ``hotline.tickets`` the replay went. What commands behind it led
+            to is taken as stored; without ``ends`` it counts as extra.
 
     Raises:
         ValueError: the replay itself skips a version.
     """
-    replay = _Replay()
+    replay = _Replay(ends=ends or {})
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")  # one snapshot for all the reads
     with engine.connect() as connection:
@@ -147,16 +155,19 @@ def _compare_refusals(connection: Connection, replay: _Replay, facts: Sequence[F
 def _examine_stored_facts(connection: Connection, replay: _Replay) -> None:
     """Walk every stored chain by itself: no gap, each fact naming the digest of the one before, none beyond the log."""
     table = tables.facts
-    query = select(table.c.ticket_id, table.c.version, table.c.payload).order_by(*table.primary_key)
+    place = (table.c.log_partition, table.c.log_offset)
+    query = select(table.c.ticket_id, table.c.version, table.c.payload, *place).order_by(*table.primary_key)
     ticket, reached, digest = "", 0, GENESIS
-    for ticket_id, version, payload in connection.execute(query.execution_options(yield_per=_PIECE)):
+    for ticket_id, version, payload, partition, offset in connection.execute(query.execution_options(yield_per=_PIECE)):
         if ticket_id != ticket:
             ticket, reached, digest = ticket_id, 0, GENESIS
         if version != reached + 1:
             replay.report(Kind.VERSION_GAP, ticket_id, version, f"{reached} → {version}")
         elif _previous(payload) not in {digest, None}:
             replay.report(Kind.BROKEN_CHAIN, ticket_id, version)
-        if version > (replay.rows[ticket_id].ticket.version if ticket_id in replay.rows else 0):
+        if replay.is_newer(partition, offset):
+            replay.rows[ticket_id] = project(replay.rows.get(ticket_id), decode_fact(payload.encode()))
+        elif version > (replay.rows[ticket_id].ticket.version if ticket_id in replay.rows else 0):
             replay.report(Kind.EXTRA_FACT, ticket_id, version)
         reached, digest = version, hashlib.sha256(payload.encode()).hexdigest()
 
@@ -171,9 +182,10 @@ def _previous(payload: str) -> object:
 
 
 def _examine_stored_refusals(connection: Connection, replay: _Replay) -> None:
-    query = select(tables.refusals.c.id, tables.refusals.c.ticket_id).execution_options(yield_per=_PIECE)
-    for refusal_id, ticket_id in connection.execute(query):
-        if refusal_id not in replay.refusals:
+    columns = tables.refusals.c
+    query = select(columns.id, columns.ticket_id, columns.log_partition, columns.log_offset)
+    for refusal_id, ticket_id, partition, offset in connection.execute(query.execution_options(yield_per=_PIECE)):
+        if refusal_id not in replay.refusals and not replay.is_newer(partition, offset):
             replay.report(Kind.EXTRA_REFUSAL, ticket_id, detail=refusal_id)
 
 

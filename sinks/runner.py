@@ -33,7 +33,7 @@ class SinkSettings:
     group: str = DEFAULT_GROUP
     topic: str = EVENTS
     session_timeout_ms: int = 10_000
-    batch_size: int = 500
+    batch_size: int = 2_000
     poll_s: float = 0.1
 
 

@@ -79,7 +79,11 @@ def stage(pipeline: Pipeline, *, embedded: bool) -> Iterator[Stage]:
     """A stage whose sink runs; the worker is the story's own business."""
     pipeline.start("sink")
     with Publisher(pipeline.bootstrap, embedded=embedded) as publisher:
-        yield Stage(pipeline, publisher)
+        made = Stage(pipeline, publisher)
+        try:
+            yield made
+        finally:
+            made.engine.dispose()
 
 
 def exactly_at_the_deadline_is_in_time(on: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -51,17 +52,19 @@ class World:
         return [fact for fact in self.facts[ticket] if isinstance(fact.data, kind)]
 
 
-def fresh_keys() -> KeysAtHand:
-    """Keys in a database that is gone with the test."""
+@contextmanager
+def fresh_keys() -> Iterator[KeysAtHand]:
+    """Keys in a database that is gone afterwards."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
     METADATA.create_all(engine)
-    return KeysAtHand(KeyStore(engine, MasterKey(b"s" * 32)))
+    yield KeysAtHand(KeyStore(engine, MasterKey(b"s" * 32)))
+    engine.dispose()
 
 
 def at_their_times(lives: Iterable[Life], rules: PolicySet) -> Iterator[tuple[Command, datetime]]:
     """Every command of the lives with the instant at which a patient player would send it."""
-    keys = fresh_keys()
-    doors = simulation_doors(rules.name, keys)
-    for moment in timeline(with_keys(lives, keys)):
-        now = MORNING + timedelta(seconds=moment.at_s)
-        yield doors.command(moment, now), now
+    with fresh_keys() as keys:
+        doors = simulation_doors(rules.name, keys)
+        for moment in timeline(with_keys(lives, keys)):
+            now = MORNING + timedelta(seconds=moment.at_s)
+            yield doors.command(moment, now), now

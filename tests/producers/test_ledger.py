@@ -219,7 +219,7 @@ def test_a_mapping_that_is_no_yaml_or_no_file_is_explained(tmp_path: Path) -> No
     with pytest.raises(MappingError, match="No such file"):
         load_mapping(path)
     path.write_text("a: [", encoding="utf-8")
-    with pytest.raises(MappingError, match="mapping.yaml"):
+    with pytest.raises(MappingError, match=r"mapping\.yaml"):
         load_mapping(path)
     path.write_text("just words", encoding="utf-8")
     with pytest.raises(MappingError, match="valid dictionary"):

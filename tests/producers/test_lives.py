@@ -68,9 +68,9 @@ def test_every_command_is_taken(rules: PolicySet) -> None:
 
 def test_as_fast_as_possible_every_command_is_taken_too(rules: PolicySet) -> None:
     world = World(rules)
-    doors = simulation_doors(rules.name, fresh_keys())
-    for command in commands(plan(700, SEED, rules), doors, lambda: MORNING):
-        world.take(command, MORNING)
+    with fresh_keys() as keys:
+        for command in commands(plan(700, SEED, rules), simulation_doors(rules.name, keys), lambda: MORNING):
+            world.take(command, MORNING)
     states = Counter(ticket.state for ticket in world.tickets.values())
     assert set(states) <= {State.CLOSED, State.TRIAGE, State.DISPATCHED, State.VISITING}
     assert world.refused == []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from deploy.embedded import EmbeddedBroker
+from producers.keys import KeySource
 from producers.lives import Life, plan
 from producers.publisher import Publisher
 from producers.simulator import Doors, commands, play, simulation_doors, with_keys
@@ -45,8 +47,9 @@ def rules() -> PolicySet:
 
 
 @pytest.fixture
-def doors(rules: PolicySet) -> Doors:
-    return simulation_doors(rules.name, fresh_keys())
+def doors(rules: PolicySet) -> Iterator[Doors]:
+    with fresh_keys() as keys:
+        yield simulation_doors(rules.name, keys)
 
 
 def by_ticket(sent: list[Command]) -> dict[UUID, list[str]]:
@@ -111,18 +114,18 @@ def test_whole_lives_without_waiting_keep_each_tickets_order(rules: PolicySet, d
 
 
 def test_the_same_plan_is_the_same_commands(rules: PolicySet) -> None:
-    keys = fresh_keys()
-
-    def ids() -> list[str]:
+    def ids(keys: KeySource) -> list[str]:
         doors = simulation_doors(rules.name, keys)
         return [command.id for command in commands(plan(20, 4, rules), doors, lambda: START)]
 
-    assert ids() == ids()
+    with fresh_keys() as keys:
+        assert ids(keys) == ids(keys)
 
 
 def test_keys_are_fetched_ahead_without_changing_the_lives(rules: PolicySet) -> None:
     lives: list[Life] = list(plan(1_100, 4, rules))
-    assert list(with_keys(lives, fresh_keys())) == lives
+    with fresh_keys() as keys:
+        assert list(with_keys(lives, keys)) == lives
 
 
 def test_a_day_goes_through_the_publisher(rules: PolicySet, doors: Doors, embedded_broker: EmbeddedBroker) -> None:

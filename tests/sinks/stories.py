@@ -78,7 +78,7 @@ class Teller:
             actor=actor,
             data=data,
         )
-        place = Place(partition_of(key_of(self.id)), int(self.id.int % 1_000_000) * 1_000 + self.said)
+        place = Place(partition_of(key_of(self.id)), self.id.int % 2**50 * 1_000 + self.said)
         decision = decide(self.ticket, command, now, place, {bureau().name: bureau()})
         self.ticket = decision.ticket
         self.facts += decision.facts

@@ -154,7 +154,7 @@ def deliveries(draw: st.DrawFn) -> list[list[Fact]]:
     return batches
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(deliveries())
 def test_any_delivery_of_the_same_facts_gives_the_same_tables(batches: list[list[Fact]]) -> None:
     contents = []

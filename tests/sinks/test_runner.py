@@ -29,6 +29,7 @@ from sinks.migrate import upgrade
 from sinks.runner import DEFAULT_GROUP, SinkSettings, run
 from tests.sinks.stories import crowd, full_life, opened
 from tests.support.kafka import KafkaServer
+from tests.support.postgres import PostgresServer
 
 LOG = crowd(20)
 STOPS_WITHIN_S = 5.0
@@ -205,6 +206,23 @@ def test_it_stops_when_the_broker_dies(lite: Engine) -> None:
             began = time.monotonic()
         sink.result(0)
         assert time.monotonic() - began < STOPS_WITHIN_S
+
+
+def test_it_catches_up_after_a_crash_of_postgresql(
+    broker: EmbeddedBroker, postgres: PostgresServer, database_url: str
+) -> None:
+    upgrade(database_url)
+    engine = open_engine(database_url)
+    publish(broker.bootstrap, LOG[:100])
+    with capture_logs() as said, running(engine, settings_for(broker.bootstrap)):
+        until(lambda: stored(engine) == 100)
+        postgres.kill()
+        publish(broker.bootstrap, LOG[100:])
+        until(lambda: any(entry["event"].startswith("database is away") for entry in said))
+        postgres.start()
+        until(lambda: committed(broker.bootstrap) == len(LOG))
+    assert audit(engine, LOG) == []
+    engine.dispose()
 
 
 def test_it_reads_real_kafka_into_postgresql(kafka: KafkaServer, database_url: str) -> None:

@@ -108,8 +108,8 @@ class Pipeline:
         self.wait_for(lambda: self._ahead() == 0, "everything is stored", patience_s)
 
     def _ahead(self) -> int:
-        facts = lag(self.bootstrap, DEFAULT_GROUP, EVENTS, PARTITIONS)
-        return lag(self.bootstrap, WORKER_GROUP, TICKETS, PARTITIONS) + facts
+        undecided = lag(self.bootstrap, WORKER_GROUP, TICKETS, PARTITIONS)  # first: deciding makes facts
+        return undecided + lag(self.bootstrap, DEFAULT_GROUP, EVENTS, PARTITIONS)
 
     def log(self, name: str) -> Path:
         """Where a process writes its log."""
