@@ -29,7 +29,7 @@ demo: setup ## Run the whole pipeline on this machine and watch it (Ctrl-C ends 
 
 test: setup ## Run every test that this machine can run; says what it cannot and why
 	@$(BIN)/python -m tests.support.jars
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup ## Check style and types
 	@$(BIN)/ruff check .

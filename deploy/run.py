@@ -19,7 +19,6 @@ from deploy.topics import TopicState, check_topics, create_topics
 from schemas.topics import WORKER_GROUP
 from sinks.database import open_engine
 from sinks.metrics import SinkMetrics
-from sinks.migrate import upgrade
 from sinks.runner import SinkSettings, run
 
 log = structlog.get_logger()
@@ -121,6 +120,8 @@ def run_sink(settings: Settings) -> int:
 
 def ready_database(settings: Settings) -> Engine:
     """The database with its newest tables."""
+    from sinks.migrate import upgrade  # noqa: PLC0415 (Alembic takes half a second to load)
+
     settings.folder.mkdir(parents=True, exist_ok=True)
     upgrade(settings.database)
     return open_engine(settings.database)
