@@ -119,14 +119,14 @@ class Board:
 
     def _tickets(self, now: datetime, rows: int) -> Panel:
         grid = Table(box=None, pad_edge=False, expand=True)
-        for heading, width in (
-            (self._say("编号", "number"), 18),
-            (self._say("事项", "matter"), None),
-            (self._say("承办单位", "unit"), 12),
-            (self._say("状态", "state"), 10),
-            (self._say("最近时限", "next clock"), 14),
+        for heading, width, share in (
+            (self._say("编号", "number"), 17, None),
+            (self._say("事项", "matter"), None, 3),
+            (self._say("承办单位", "unit"), None, 2),
+            (self._say("状态", "state"), None, 2),
+            (self._say("最近时限", "next clock"), 15 if self._language == "en" else 11, None),
         ):
-            grid.add_column(heading, width=width, no_wrap=True, overflow="ellipsis", header_style="dim")
+            grid.add_column(heading, width=width, ratio=share, no_wrap=True, overflow="ellipsis", header_style="dim")
         shown = open_tickets(self._engine, max(5, rows))
         for row in shown:
             grid.add_row(*self._ticket(row, now))

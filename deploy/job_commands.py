@@ -36,6 +36,7 @@ from producers.simulator import commands, play, simulation_doors, with_keys
 from schemas.commands import Command
 from schemas.enums import Verdict
 from schemas.topics import EVENTS
+from schemas.words import Language
 from sinks.figures import stats
 from sinks.queries import clocks_of_source
 from sinks.runner import DEFAULT_GROUP
@@ -127,6 +128,7 @@ def demo(
     """Broker, worker, sink and simulator as processes of their own; limits are scaled, and the board says so."""
     if lang not in {"zh", "en"}:
         raise NotPossibleError(say("--lang 只能是 zh 或 en", "--lang takes zh or en"))
+    language: Language = "en" if lang == "en" else "zh"
     folder = Settings().folder / "demo"
     for old in folder.glob("*"):
         if old.suffix in {".log", ".sqlite", ".sqlite-wal", ".sqlite-shm"}:
@@ -139,16 +141,18 @@ def demo(
     engine = ready_database(settings)
     rules = settings.current_policy_set()
     errors.print(say("正在启动……", "starting ..."))
-    with Stack(settings) as stack:
-        stack.wait_ready()
-        stack.start("simulate", "--live", "--tickets", str(tickets), "--seed", str(seed), "--span", str(tickets * 1.2))
-        with Board(engine, rules, stack.bootstrap, "en" if lang == "en" else "zh") as board:
-            ends = time.monotonic() + seconds if seconds else None
-            while not stopped() and (ends is None or time.monotonic() < ends):
-                stack.check()
-                board.refresh(_now())
-                time.sleep(_REFRESH_S)
-    for drawn in stats_tables(stats(engine, _now()), "en" if lang == "en" else "zh"):
+    load = ("simulate", "--live", "--tickets", str(tickets), "--seed", str(seed), "--span", str(tickets * 1.2))
+    with Stack(settings) as stack, Board(engine, rules, stack.bootstrap, language) as board:
+        ends = time.monotonic() + seconds if seconds else None
+        loaded = False
+        while not stopped() and (ends is None or time.monotonic() < ends):
+            stack.check()
+            if not loaded and stack.is_ready():
+                stack.start(*load)
+                loaded = True
+            board.refresh(_now())
+            time.sleep(_REFRESH_S)
+    for drawn in stats_tables(stats(engine, _now()), language):
         console.print(drawn)
 
 

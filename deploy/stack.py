@@ -86,11 +86,15 @@ class Stack:
             TimeoutError: it took more than 30 s.
         """
         deadline = time.monotonic() + _READY_S
-        while not self._log("worker").read_bytes().count(b"partitions taken over"):
+        while not self.is_ready():
             self.check()
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the worker is not ready; see {self._log('worker')}")
             time.sleep(0.05)
+
+    def is_ready(self) -> bool:
+        """Whether the worker has its partitions."""
+        return b"partitions taken over" in self._log("worker").read_bytes()
 
     def check(self) -> None:
         """See that every process lives, or has ended well.
