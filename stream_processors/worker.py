@@ -20,14 +20,17 @@ from yarl import URL
 
 from schemas.codec import encode_command
 from schemas.commands import Command, RingBell
+from schemas.facts import ClockBreached, CommandRefused
 from schemas.topics import TICKETS, WORKER_GROUP
 from stream_processors.domain.story import PolicySets
 from stream_processors.due_index import Ring
 from stream_processors.engine.committers import BarrierCommitter, Committer, TransactionCommitter
 from stream_processors.engine.desk import Batch, Desk
 from stream_processors.engine.loader import load_rows
+from stream_processors.engine.table import RowsInHand
 from stream_processors.engine.takeover import Tables, Takeover
 from stream_processors.engine.transport import Consumer, Transport
+from stream_processors.judge import Outcome
 from stream_processors.metrics import WorkerMetrics
 from stream_processors.rows import ticket_of
 
@@ -69,7 +72,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings, policies: PolicySets, registry: CollectorRegistry = REGISTRY) -> None:
         self._settings = settings
         self.metrics = WorkerMetrics(registry)
-        self.desk = Desk(policies, settings.partitions, self._fatal, self.metrics.durable)
+        self.desk = Desk(policies, settings.partitions, self._fatal, self._durable)
         self.app = _new_app(settings)
         self.app.transport = Transport([URL(f"kafka://{settings.bootstrap}")], self.app, self.desk)
         self.app.tables.takeover = Takeover(
@@ -77,6 +80,7 @@ class Worker:
         )
         self._topic = self.app.topic(TICKETS, key_type=bytes, value_type=bytes, value_serializer="raw")
         self.table = self.app.Table("tickets", key_type=bytes, value_type=bytes, partitions=settings.partitions)
+        self.table.data.data = RowsInHand(self.desk, settings.partitions)
         self.app.agent(self._topic, name="tickets", concurrency=1)(self._decide_batches)
         self.app.task(self._ring_bells)
 
@@ -166,6 +170,19 @@ class Worker:
 
     def _load(self, partitions: list[int]) -> dict[int, dict[bytes, bytes]]:
         return load_rows({"bootstrap.servers": self._settings.bootstrap}, partitions)
+
+    def _durable(self, outcome: Outcome, seconds: float) -> None:
+        """Count a durable batch, and log what a person may have to look after."""
+        self.metrics.durable(outcome, seconds)
+        for letter in outcome.dead:
+            log.warning("dead letter", reason=letter.reason, partition=letter.partition, offset=letter.offset)
+        for fact in outcome.facts:
+            if isinstance(fact.data, CommandRefused):
+                log.info(
+                    "command refused", ticket_id=str(fact.ticket_id), command=fact.cause.id, reason=fact.data.reason
+                )
+            elif isinstance(fact.data, ClockBreached):
+                log.info("breach", ticket_id=str(fact.ticket_id), clock=fact.data.clock, unit=fact.data.unit)
 
     def _fatal(self, error: BaseException) -> None:
         """End the process at once: memory is ahead of the log, and only a restart from the log is sure to be right."""
