@@ -6,6 +6,7 @@ from collections import deque
 from datetime import datetime
 from types import TracebackType
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from rich.console import Group
 from rich.layout import Layout
@@ -46,6 +47,7 @@ class Board:
     def __init__(self, engine: Engine, rules: PolicySet, bootstrap: str, language: Language) -> None:
         self._engine = engine
         self._rules = rules
+        self._zone = ZoneInfo(rules.zone)
         self._bootstrap = bootstrap
         self._language = language
         self._feed: deque[FeedItem] = deque(maxlen=_FEED_LINES)
@@ -110,7 +112,7 @@ class Board:
             f"Demo: half a second stands for one minute of 3012. Embedded broker {self._bootstrap}. Ctrl-C ends",
         )
         title = self._say("三零一二 · 投诉处理实时看板", "3012 · complaint handling, live")
-        local = now.astimezone()
+        local = now.astimezone(self._zone)
         return Panel(
             Group(rates, clocks, Text(about, style="yellow")),
             title=f"[bold]{title}[/]  {local:%H:%M:%S}",
@@ -161,7 +163,7 @@ class Board:
     def _event(self, item: FeedItem) -> Text:
         name = self._say(*_NAMES[item.kind])
         return Text.assemble(
-            (f"{item.fact.recorded_at.astimezone():%H:%M:%S} ", "dim"),
+            (f"{item.fact.recorded_at.astimezone(self._zone):%H:%M:%S} ", "dim"),
             (f"{name} ", _MARKS[item.kind]),
             f"{item.ticket.public_number} ",
             self._event_detail(item),

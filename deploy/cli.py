@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from deploy import inspect_commands, job_commands, send_commands
 from deploy.logs import set_up_logs
 from deploy.run import run_sink, run_topics, run_worker
-from deploy.say import NotPossibleError, console, errors, print_json, say, table
+from deploy.say import LANGUAGE, NotPossibleError, console, errors, print_json, say, table
 from deploy.settings import Settings
 from deploy.stack import ChildDiedError
 from deploy.topics import TopicProblemError
@@ -24,6 +24,7 @@ from producers.keys import KeyProblemError
 from producers.ledger import LedgerError
 from producers.mapping import MappingError
 from producers.publisher import PublishError
+from schemas.words import SaidError
 from stream_processors.policy_files import PolicyFileError
 
 app = typer.Typer(
@@ -90,6 +91,8 @@ def main() -> None:
     """Run a command; what can be expected to go wrong is said in words, without a traceback."""
     try:
         app()
+    except SaidError as error:
+        _fail(error.words(LANGUAGE))
     except _EXPECTED as error:
         _fail(str(error.args[0]) if error.args else str(error))
     except ValidationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
@@ -17,8 +18,11 @@ _HEADINGS = {
 }
 
 
-def stats_tables(figures: Stats, language: Language = LANGUAGE) -> list[Table]:
-    """The figures as tables: volumes and rates, then clocks and visits of first rounds, reopened ones apart."""
+def stats_tables(figures: Stats, zone: str, language: Language = LANGUAGE) -> list[Table]:
+    """The figures as tables: volumes and rates, then clocks and visits of first rounds, reopened ones apart.
+
+    ``zone``: in which people here read times.
+    """
     zh = language == "zh"
     states = "  ".join(f"{word(state, language)} {count}" for state, count in figures.by_state.items())
     rows = [
@@ -31,7 +35,7 @@ def stats_tables(figures: Stats, language: Language = LANGUAGE) -> list[Table]:
         ("解决率" if zh else "resolution", percent(figures.visits.resolution)),
         ("各状态" if zh else "by state", states or "—"),
     ]
-    title = f"{'截至' if zh else 'As of'} {figures.as_of.astimezone():%Y-%m-%d %H:%M:%S}"
+    title = f"{'截至' if zh else 'As of'} {figures.as_of.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
     drawn = [table(title, ("项目" if zh else "figure", "数值" if zh else "value"), rows)]
     drawn.append(_clocks("各时限（首轮）" if zh else "Clocks (first rounds)", figures.clocks, language))
     if figures.reopened_clocks:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -20,7 +21,8 @@ from deploy.settings import Settings
 from deploy.verify import Log, LogFinding, compare_log
 from schemas import enums
 from schemas.facts import Fact
-from schemas.words import clock_word, fact_word, word
+from schemas.policy import PolicySet
+from schemas.words import clock_word, fact_word, round_word, word
 from sinks.audit import Difference, audit
 from sinks.figures import stats
 from sinks.queries import TicketStory, ticket_story
@@ -48,7 +50,8 @@ def show(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """Only masked text is shown."""
-    stories = ticket_story(ready_database(_settings("show")), ticket)
+    settings = _settings("show")
+    stories = ticket_story(ready_database(settings), ticket)
     if not stories:
         raise NotPossibleError(
             say(f"找不到工单 {ticket}，请核对编号；刚登记的工单入库需要片刻", f"no ticket {ticket}; check the number")
@@ -56,17 +59,19 @@ def show(
     if as_json:
         print_json(_story_json(stories[0]) if len(stories) == 1 else [_story_json(story) for story in stories])
         return
+    reading = _Reading(_rules_of(stories[0], settings))
     for story in stories:
-        _show_story(story)
+        _show_story(story, reading)
 
 
 def show_stats(as_json: AsJson = False) -> None:  # noqa: FBT002
     """Of everything stored so far."""
-    figures = stats(ready_database(_settings("stats")), datetime.now(UTC))
+    settings = _settings("stats")
+    figures = stats(ready_database(settings), datetime.now(UTC))
     if as_json:
         print_json(stats_json(figures))
         return
-    for drawn in stats_tables(figures):
+    for drawn in stats_tables(figures, settings.current_policy_set().zone):
         console.print(drawn)
 
 
@@ -100,6 +105,11 @@ def verify(as_json: AsJson = False) -> None:  # noqa: FBT002
         raise typer.Exit(1)
 
 
+def _rules_of(story: TicketStory, settings: Settings) -> PolicySet:
+    """The set under which the ticket's round stands, or today's where it is not configured here."""
+    return settings.policies().get(story.ticket.policy_set) or settings.current_policy_set()
+
+
 def _ends_once_stored(bootstrap: str, partitions: int) -> dict[int, int]:
     try:
         return ends_once_stored(bootstrap, DEFAULT_GROUP, partitions)
@@ -118,7 +128,21 @@ def _settings(process: str) -> Settings:
     return settings
 
 
-def _show_story(story: TicketStory) -> None:
+class _Reading:
+    """How this bureau reads a story: in its own time zone, with its units' names."""
+
+    def __init__(self, rules: PolicySet) -> None:
+        self._zone = ZoneInfo(rules.zone)
+        self.units = {unit.unit: unit.name for unit in rules.units} if LANGUAGE == "zh" else {}
+
+    def unit(self, code: str | None) -> str:
+        return say("指挥中心", "the centre") if code is None else self.units.get(code, code)
+
+    def at(self, instant: datetime | None) -> str:
+        return "—" if instant is None else f"{instant.astimezone(self._zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _show_story(story: TicketStory, reading: _Reading) -> None:
     row = story.ticket
     state = word(enums.State(row.state), LANGUAGE)
     console.print(f"[bold]{row.public_number}[/]  [reverse] {state} [/]  {row.ticket_id}")
@@ -130,27 +154,23 @@ def _show_story(story: TicketStory) -> None:
         f"{say('来源编号', 'source number')} {row.source} {row.source_number}",
     ]
     console.print("  ".join(detail for detail in details if detail))
-    console.print(f"{say('诉求', 'complaint')}：{row.text}", markup=False)
-    unit = row.unit or say("指挥中心", "the centre")
-    console.print(
-        say(f"承办 {unit}  首办 {row.first_handler or '—'}", f"unit {unit}  first {row.first_handler or '—'}")
-    )
-    console.print(
-        f"{say('规则', 'policy')} {row.policy} · {row.policy_set} · {say('第', 'round ')}{row.round}{say('轮', '')}"
-    )
-    console.print(_clock_table(story.clocks))
-    console.print(_fact_table(story))
+    console.print(f"{say('诉求：', 'complaint: ')}{row.text}", markup=False)
+    first = reading.unit(row.first_handler) if row.first_handler else "—"
+    console.print(f"{say('承办', 'unit')} {reading.unit(row.unit)}  {say('首办', 'first handler')} {first}")
+    console.print(f"{say('规则', 'policy')} {row.policy} · {row.policy_set} · {round_word(row.round, LANGUAGE)}")
+    console.print(_clock_table(story.clocks, reading))
+    console.print(_fact_table(story, reading))
 
 
-def _clock_table(clocks: tuple[ClockRow, ...]) -> Table:
+def _clock_table(clocks: tuple[ClockRow, ...], reading: _Reading) -> Table:
     headings = ("轮", "时限", "期限", "完成", "认定", "依据") if LANGUAGE == "zh" else _ENGLISH_CLOCKS
     rows = [
         (
             clock.round,
             clock_word(clock.clock, LANGUAGE),
-            _local(clock.due_at) + (say("（暂定）", " (provisional)") if clock.provisional else ""),
-            _local(clock.stopped_at),
-            _verdict(clock),
+            reading.at(clock.due_at) + (say("（暂定）", " (provisional)") if clock.provisional else ""),
+            reading.at(clock.stopped_at),
+            _verdict(clock, reading),
             _basis(clock.basis),
         )
         for clock in clocks
@@ -162,9 +182,9 @@ _ENGLISH_CLOCKS = ("round", "clock", "due", "done", "verdict", "basis")
 _COLOURS = {"met": "green", "breached": "red", "excused": "yellow", "running": "cyan", "cancelled": "dim"}
 
 
-def _verdict(clock: ClockRow) -> str:
+def _verdict(clock: ClockRow, reading: _Reading) -> str:
     verdict = enums.Verdict(clock.verdict)
-    who = f" {clock.unit}" if clock.unit and verdict is enums.Verdict.BREACHED else ""
+    who = f" {reading.unit(clock.unit)}" if clock.unit and verdict is enums.Verdict.BREACHED else ""
     return f"[{_COLOURS[verdict]}]{word(verdict, LANGUAGE)}{who}[/]"
 
 
@@ -174,17 +194,18 @@ def _basis(text: str) -> str:
     return " ".join(part for part in named if part) or word(enums.BasisType(basis["type"]), LANGUAGE)
 
 
-def _fact_table(story: TicketStory) -> Table:
-    rows = [(fact.version, _local(fact.at), fact_word(fact.data, LANGUAGE)) for fact in story.facts]
-    rows += [
-        (None, _local(row.recorded_at), f"[red]{say('被拒', 'refused')}[/] {row.explanation}") for row in story.refusals
+def _fact_table(story: TicketStory, reading: _Reading) -> Table:
+    lines = [
+        (fact.recorded_at, fact.version, reading.at(fact.at), fact_word(fact.data, LANGUAGE, reading.units))
+        for fact in story.facts
     ]
-    rows.sort(key=lambda cells: cells[1])
-    return table(say("经过", "Story"), ("#", say("时间", "time"), say("事项", "what")), rows)
-
-
-def _local(instant: datetime | None) -> str:
-    return "—" if instant is None else f"{instant.astimezone():%Y-%m-%d %H:%M:%S}"
+    refused = say("被拒", "refused")
+    lines += [
+        (row.recorded_at, None, reading.at(row.recorded_at), f"[red]{refused}[/] {row.explanation}")
+        for row in story.refusals
+    ]
+    lines.sort(key=lambda line: line[0])  # stable: facts keep their order of version
+    return table(say("经过", "Story"), ("#", say("时间", "time"), say("事项", "what")), [line[1:] for line in lines])
 
 
 def _story_json(story: TicketStory) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def simulate(
             if as_json:
                 print_json({"commands": count} | stats_json(figures))
                 return
-            for drawn in stats_tables(figures):
+            for drawn in stats_tables(figures, rules.zone):
                 console.print(drawn)
         if as_json:
             print_json({"commands": count})
@@ -152,7 +152,7 @@ def demo(
                 loaded = True
             board.refresh(_now())
             time.sleep(_REFRESH_S)
-    for drawn in stats_tables(stats(engine, _now()), language):
+    for drawn in stats_tables(stats(engine, _now()), rules.zone, language):
         console.print(drawn)
 
 

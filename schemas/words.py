@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Literal
 
 from schemas import enums, facts
@@ -210,17 +212,32 @@ def clock_word(clock: str, language: Language = "zh") -> str:
     return _CLOCKS[clock][_column(language)] if clock in _CLOCKS else clock
 
 
-def fact_word(fact: facts.AnyFactData, language: Language = "zh") -> str:
-    """A fact in a line, for a ticket's story; codes in words, identity never."""
+def fact_word(
+    fact: facts.AnyFactData, language: Language = "zh", units: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """A fact in a line, for a ticket's story; codes in words, units by the names given, identity never."""
     name = _FACTS[type(fact)][_column(language)]
-    shown = [_shown(value, language) for field, value in fact if field in _TOLD and value not in {None, ""}]
     if isinstance(fact, _OF_A_CLOCK):
         name = f"{clock_word(fact.clock, language)} {name}"
-    return " ".join([name, *shown])
+    told = [(field, value) for field, value in fact if field in _TOLD and value not in {None, ""}]
+    return " ".join([name, *(_shown(field, value, language, units) for field, value in told)])
 
 
-def _shown(value: object, language: Language) -> str:
-    return word(value, language) if isinstance(value, StrEnum) else str(value)
+def round_word(number: int, language: Language = "zh") -> str:
+    """Which round."""
+    return f"第{number}轮" if language == "zh" else f"round {number}"
+
+
+def _shown(field: str, value: object, language: Language, units: Mapping[str, str]) -> str:
+    match field, value:
+        case "round", int(number):
+            return round_word(number, language)
+        case "unit", str(unit):
+            return units.get(unit, unit)
+        case _, StrEnum() as code:
+            return word(code, language)
+        case _:
+            return str(value)
 
 
 def explain(reason: Refusal, detail: str = "", language: Language = "zh") -> str:
@@ -230,6 +247,18 @@ def explain(reason: Refusal, detail: str = "", language: Language = "zh") -> str
         return words
     shown = word(enums.State(detail), language) if reason is Refusal.ILLEGAL_MOVE else detail
     return f"{words}（{shown}）" if language == "zh" else f"{words} ({shown})"
+
+
+class SaidError(Exception):
+    """An error that people read: why something cannot be done and what to do next, in both languages."""
+
+    def __init__(self, chinese: str, english: str) -> None:
+        super().__init__(english)
+        self.chinese = chinese
+
+    def words(self, language: Language = "zh") -> str:
+        """What to show."""
+        return self.chinese if language == "zh" else str(self)
 
 
 def _column(language: Language) -> int:
