@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-_QUIET = ("aiokafka", "asyncio", "faust", "kafka", "mode", "alembic")
+_QUIET = ("aiokafka", "asyncio", "faust", "mode", "alembic")
 
 
 def set_up_logs(process: str, *, as_json: bool) -> None:
@@ -38,3 +38,4 @@ def set_up_logs(process: str, *, as_json: bool) -> None:
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it logs what it also raises

@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 _EMBEDDED_SESSION_S = 2.0  # whoever joins the embedded broker after another has left waits about this long
 _PAUSES_S = (0.5, 1.0, 2.0, 5.0)
+_PATIENCE_S = 20.0  # of a command that a person waits for
 
 
 def broker_of(settings: Settings) -> str:
@@ -43,16 +44,18 @@ def broker_of(settings: Settings) -> str:
     return settings.bootstrap
 
 
-def wait_for_broker(settings: Settings, stop: Callable[[], bool] = lambda: False) -> str:
+def wait_for_broker(
+    settings: Settings, patience_s: float = _PATIENCE_S, stop: Callable[[], bool] = lambda: False
+) -> str:
     """Until the broker answers; says so while it does not.
 
     Raises:
-        NotPossibleError: none is set, or it stayed away for ``broker_wait_s``.
+        NotPossibleError: none is set, or it stayed away for ``patience_s``.
     """
     bootstrap = broker_of(settings)
     if settings.embedded:
         return bootstrap
-    deadline = time.monotonic() + settings.broker_wait_s
+    deadline = time.monotonic() + patience_s
     for attempt in range(10**9):
         try:
             KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=3000).close()
@@ -82,7 +85,7 @@ def run_worker(settings: Settings) -> int:
     from stream_processors.worker import Worker, WorkerSettings  # noqa: PLC0415 (Faust takes a second to load)
 
     policies = settings.policies()
-    bootstrap = wait_for_broker(settings)
+    bootstrap = wait_for_broker(settings, settings.broker_wait_s)
     if not settings.embedded:
         check_topics(bootstrap, settings.partitions)
     _serve_metrics(settings)
@@ -107,7 +110,7 @@ def run_sink(settings: Settings) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    bootstrap = wait_for_broker(settings, stop.is_set)
+    bootstrap = wait_for_broker(settings, settings.broker_wait_s, stop.is_set)
     _serve_metrics(settings)
     engine = ready_database(settings)
     session_s = _EMBEDDED_SESSION_S if settings.embedded else settings.session_timeout_s

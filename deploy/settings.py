@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         master_key: 32 bytes in base64 that wrap the tickets' keys.
         master_key_file: a file with the same; created in ``folder`` where neither is given.
         metrics_port: serves Prometheus metrics on this port; 0 serves none.
-        broker_wait_s: how long to wait for an unreachable broker at the start, in seconds.
+        broker_wait_s: how long worker and sink wait for an unreachable broker at the start, in seconds.
         log_json: structured logs as JSON; otherwise for a person at a terminal.
         language: of everything shown to people, ``zh`` or ``en``.
     """
