@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format types contracts lock clean
+.PHONY: help setup demo test bench lint format types contracts lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: setup ## Run the whole pipeline on this machine and watch it (Ctrl-C ends 
 test: setup ## Run every test that this machine can run; says what it cannot and why
 	@$(BIN)/python -m tests.support.jars
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+bench: setup ## Time the core; prints a Markdown table
+	@$(BIN)/python -m tests.benchmarks.bench_decide
 
 lint: setup ## Check style and types
 	@$(BIN)/ruff check .

@@ -389,7 +389,7 @@ class Fact(Model):
         """The one byte form of this fact, on the log and under the hash."""
         return self.__pydantic_serializer__.to_json(self, exclude_none=True)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 of the encoded form, in hexadecimal; the next fact names it."""
         return hashlib.sha256(self.encoded).hexdigest()

@@ -65,7 +65,8 @@ class Limit(Model):
 
     @model_validator(mode="after")
     def _one_unit(self) -> Self:
-        if len(self.model_dump(exclude_none=True)) != 1:
+        lengths = (self.seconds, self.minutes, self.hours, self.calendar_days, self.working_days)
+        if lengths.count(None) != len(lengths) - 1:
             raise ValueError("give exactly one of seconds, minutes, hours, calendar_days, working_days")
         return self
 
@@ -183,6 +184,18 @@ class Policy(Model):
     applies_to: tuple[AppliesTo, ...]
     clocks: tuple[Clock, ...] = ()
     visit: VisitRule = VisitRule()
+
+    @cached_property
+    def clock_by_name(self) -> dict[str, Clock]:
+        """Clocks by their name."""
+        return {clock.clock: clock for clock in self.clocks}
+
+    @cached_property
+    def clocks_by_start(self) -> dict[Milestone, tuple[Clock, ...]]:
+        """Clocks by the milestone that starts them, in the policy's order."""
+        return {
+            milestone: tuple(clock for clock in self.clocks if clock.starts is milestone) for milestone in Milestone
+        }
 
 
 class Unit(Model):

@@ -7,8 +7,9 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from schemas.base import EARLIEST, LATEST
 from schemas.codec import DeadLetter, Unreadable, UnreadableError, decode_command
 from schemas.commands import Command
 from schemas.facts import Fact
@@ -18,6 +19,7 @@ from stream_processors.domain.story import Decision, Place, PolicySets
 from stream_processors.domain.ticket import Ticket
 from stream_processors.rows import encode_row, header_of, ticket_of
 
+_LAST = LATEST - timedelta(milliseconds=1)
 _KEPT_BYTES = 600_000  # of a dead record's value: in base64 it still fits into a message
 
 
@@ -91,8 +93,7 @@ def judge(records: Iterable[Record], rows: Mapping[bytes, bytes], policies: Poli
 
 
 def _judge_one(record: Record, row: bytes | None, policies: PolicySets, partitions: int, outcome: Outcome) -> None:
-    command = _readable(record, policies)
-    key = key_of(command.ticket_id)
+    key, command = _readable(record, policies)
     if row is None and partition_of(key, partitions) != record.partition:
         raise UnreadableError(Unreadable.WRONG_PARTITION, f"key {key.decode()} belongs elsewhere; use murmur2")
     if row is not None and header_of(row).quarantined:
@@ -102,13 +103,14 @@ def _judge_one(record: Record, row: bytes | None, policies: PolicySets, partitio
         raise UnreadableError(Unreadable.UNKNOWN_POLICY_SET, f"the round's own: {ticket.round.policy_set}")
     decision = _decided(record, row, ticket, command, policies, outcome)
     outcome.facts.extend(decision.facts)
-    if decision.ticket is not None:
-        outcome.bells[key] = decision.ticket.bell_at
-        if decision.ticket is not ticket:
-            outcome.rows[key] = encode_row(decision.ticket, record.offset)
+    if decision.ticket is not None and decision.ticket is not ticket:
+        row = outcome.rows[key] = encode_row(decision.ticket, record.offset)
+    if row is not None:
+        outcome.bells[key] = header_of(row).bell_at
 
 
-def _readable(record: Record, policies: PolicySets) -> Command:
+def _readable(record: Record, policies: PolicySets) -> tuple[bytes, Command]:
+    """The record's key and command, if they fit together and the rules are known."""
     if not record.key:
         raise UnreadableError(Unreadable.MISSING_KEY, "the record has no key")
     command = decode_command(record.value)
@@ -116,7 +118,7 @@ def _readable(record: Record, policies: PolicySets) -> Command:
         raise UnreadableError(Unreadable.WRONG_KEY, f"the key is not the ticket id {command.ticket_id}")
     if command.policy_set not in policies:
         raise UnreadableError(Unreadable.UNKNOWN_POLICY_SET, f"{command.policy_set}; known: {', '.join(policies)}")
-    return command
+    return record.key, command
 
 
 def _decided(
@@ -152,5 +154,8 @@ def dead_letter(record: Record, reason: Unreadable, detail: str) -> DeadLetter:
 
 
 def instant(milliseconds: int) -> datetime:
-    """A record's timestamp as an instant."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    """A record's timestamp as an instant; one that no message may hold becomes the nearest that it may."""
+    try:
+        return min(max(datetime.fromtimestamp(milliseconds / 1000, UTC), EARLIEST), _LAST)
+    except (OverflowError, ValueError, OSError):
+        return EARLIEST if milliseconds < 0 else _LAST

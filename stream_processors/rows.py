@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,7 +21,7 @@ class RowFormatError(RuntimeError):
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Respondent):
-        return value.model_dump(mode="json")
+        return {"type": value.type, "id": value.id}
     raise NotImplementedError(type(value))
 
 
@@ -36,8 +35,7 @@ _encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
 _decoder = msgspec.msgpack.Decoder(Ticket, dec_hook=_rich)
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What the worker asks of a row without decoding the ticket.
 
     ``bell_at``: milliseconds since 1970 UTC, None without a deadline ahead. ``offset``: of the last command applied, so

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import assert_never
+from typing import NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
 from schemas.policy import Always, AnyCalendar, CalendarDays, Limit, WorkingDays
@@ -12,8 +11,7 @@ from schemas.policy import Always, AnyCalendar, CalendarDays, Limit, WorkingDays
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A deadline in UTC. ``provisional``: public holidays are not known for some day that was counted."""
 
     at: datetime

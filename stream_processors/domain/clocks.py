@@ -25,15 +25,16 @@ def settle(story: Story, until: datetime) -> None:
 def reach(story: Story, milestone: Milestone) -> None:
     """The ticket has reached a milestone at the deed's instant: stop what it stops, start what it starts."""
     stop_at(story, milestone)
-    for rule in story.policy.clocks:
-        if rule.starts is milestone and (story.ticket.on_site_needed or not rule.only_if_on_site):
+    for rule in story.policy.clocks_by_start[milestone]:
+        if story.ticket.on_site_needed or not rule.only_if_on_site:
             _start(story, rule)
 
 
 def stop_at(story: Story, milestone: Milestone) -> None:
     """Stop what a milestone stops, without starting what follows from it."""
+    rules = story.policy.clock_by_name
     for clock in open_clocks(story.ticket):
-        if story.clock_rule(clock.clock).stops is milestone:
+        if rules[clock.clock].stops is milestone:
             _stop(story, clock)
 
 

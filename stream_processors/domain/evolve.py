@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 from schemas.enums import Milestone, State, Verdict
 from schemas.facts import (
@@ -15,7 +15,6 @@ from schemas.facts import (
     ClockExcused,
     ClockStarted,
     ClockStopped,
-    CommandRefused,
     Fact,
     FactData,
     HandlerArrived,
@@ -35,9 +34,20 @@ from schemas.facts import (
     VisitTried,
 )
 from schemas.identity import command_mark
-from stream_processors.domain.ticket import MARK_BYTES, Profile, Round, RunningClock, Ticket
+from stream_processors.domain.ticket import Profile, Round, RunningClock, Ticket
 
-_BY_TIME_ALONE = (ClockBreached, LevelReached)
+_BY_TIME_ALONE: frozenset[type[FactData]] = frozenset({ClockBreached, LevelReached})
+_STATES: dict[type[FactData], State] = {
+    TicketTriaged: State.TRIAGE,
+    TicketDispatched: State.DISPATCHED,
+    TicketAccepted: State.ACCEPTED,
+    HandlerArrived: State.ARRIVED,
+    ResultSubmitted: State.RESULT_SUBMITTED,
+    TicketResolved: State.RESOLVED,
+    VisitTried: State.VISITING,
+    TicketSupervised: State.SUPERVISED,
+    TicketClosed: State.CLOSED,
+}
 _MILESTONES: dict[type[FactData], Milestone] = {
     RoundOpened: Milestone.RECEIVED,
     TicketDispatched: Milestone.DISPATCHED,
@@ -48,8 +58,19 @@ _MILESTONES: dict[type[FactData], Milestone] = {
     VisitCompleted: Milestone.VISITED,
     TicketClosed: Milestone.CLOSED,
 }
-_STEPS: tuple[type[FactData], ...] = (*_MILESTONES, ResultSubmitted, VisitTried)
+_STEPS: frozenset[type[FactData]] = frozenset({*_MILESTONES, ResultSubmitted, VisitTried})
 """Facts that move a ticket's life on; no later step may claim an earlier instant."""
+
+
+class _Changes(TypedDict, total=False):
+    """The fields of a ticket that a fact may change besides its state, its milestones and its place in the chain."""
+
+    on_site_needed: bool
+    digest: str
+    round: Round
+    unit: str | None
+    person: str | None
+    first_handler: str
 
 
 def fold(facts: Iterable[Fact], ticket: Ticket | None = None) -> Ticket | None:
@@ -60,37 +81,21 @@ def fold(facts: Iterable[Fact], ticket: Ticket | None = None) -> Ticket | None:
 
 
 def evolve(ticket: Ticket | None, fact: Fact) -> Ticket | None:
-    """The ticket after one more fact; a refusal changes nothing.
+    """The ticket after one more fact; a refusal, which has no version, changes nothing.
 
     Raises:
         ValueError: the fact is not the ticket's next one.
     """
-    if isinstance(fact.data, CommandRefused):
+    if fact.version is None:
         return ticket
     expected = 1 if ticket is None else ticket.version + 1
     if fact.version != expected:
         raise ValueError(f"ticket {fact.ticket_id}: fact {fact.version} where {expected} is next")
-    if ticket is None:
-        if not isinstance(fact.data, TicketOpened):
-            raise ValueError(f"ticket {fact.ticket_id} begins with {fact.data.type}")
-        return _opened(fact, fact.data)
-    return replace(
-        ticket,
-        version=fact.version,
-        last_hash=fact.digest,
-        last_time=fact.recorded_at,
-        last_deed=max(ticket.last_deed, fact.at) if isinstance(fact.data, _STEPS) else ticket.last_deed,
-        marks=_marks(ticket, fact),
-        **_with_milestone(ticket, fact.data, _changes(ticket, fact.data)),
-    )
-
-
-def _marks(ticket: Ticket, fact: Fact) -> bytes:
-    """Remember the command behind a deed; bells, and what time alone brings about, leave no mark."""
-    if fact.cause.type == "RingBell" or isinstance(fact.data, _BY_TIME_ALONE):
-        return ticket.marks
-    mark = command_mark(fact.cause.source, fact.cause.id)
-    return ticket.marks if ticket.marks[-MARK_BYTES:] == mark else ticket.marks + mark
+    if ticket is not None:
+        return _after(ticket, fact)
+    if not isinstance(fact.data, TicketOpened):
+        raise ValueError(f"ticket {fact.ticket_id} begins with {fact.data.type}")  # noqa: TRY004
+    return _opened(fact, fact.data)
 
 
 def _opened(fact: Fact, data: TicketOpened) -> Ticket:
@@ -124,76 +129,112 @@ def _opened(fact: Fact, data: TicketOpened) -> Ticket:
     )
 
 
-def _changes(ticket: Ticket, data: FactData) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 (one arm per fact)
-    """The fields of the ticket that a fact changes, besides its place in the chain."""
-    match data:
-        case RoundOpened():
-            return {"round": Round(data.round, data.policy_set, data.policy, reached=(Milestone.RECEIVED,))}
-        case TicketDispatched():
-            return {"state": State.DISPATCHED, "unit": data.unit, "person": None}
-        case TicketTriaged():
-            return {"state": State.TRIAGE, "unit": None, "person": None}
-        case TicketAccepted():
-            first = ticket.first_handler or data.unit
-            return {"state": State.ACCEPTED, "person": data.person, "first_handler": first}
-        case OnSiteDecided():
-            return {"on_site_needed": data.needed}
-        case HandlerArrived():
-            return {"state": State.ARRIVED}
-        case ResultSubmitted():
-            return {"state": State.RESULT_SUBMITTED}
-        case TicketResolved():
-            return {"state": State.RESOLVED}
-        case VisitTried():
-            tries = (*ticket.round.visit_tries, data.part_of_day)
-            return {"state": State.VISITING, "round": replace(ticket.round, visit_tries=tries)}
-        case TicketSupervised():
-            return {"state": State.SUPERVISED}
-        case TicketClosed():
-            return {"state": State.CLOSED}
-        case TicketSupplemented():
-            return {"digest": data.digest}
-        case AlertAcknowledged():
-            seen = (*ticket.round.acknowledged, (data.clock, data.level))
-            return {"round": replace(ticket.round, acknowledged=seen)}
-        case _:
-            return {"round": _with_clocks(ticket.round, data)}
+def _after(ticket: Ticket, fact: Fact) -> Ticket:
+    """Every field by name: ``dataclasses.replace`` takes twice as long, and this runs for every fact ever folded."""
+    kind = type(fact.data)
+    change = _CHANGES.get(kind)
+    changes: _Changes = change(ticket, fact.data) if change else {}
+    current, milestone = changes.get("round", ticket.round), _MILESTONES.get(kind)
+    return Ticket(
+        id=ticket.id,
+        profile=ticket.profile,
+        version=ticket.version + 1,
+        last_hash=fact.digest,
+        last_time=fact.recorded_at,
+        last_deed=max(ticket.last_deed, fact.at) if kind in _STEPS else ticket.last_deed,
+        state=_STATES.get(kind, ticket.state),
+        on_site_needed=changes.get("on_site_needed", ticket.on_site_needed),
+        digest=changes.get("digest", ticket.digest),
+        round=current.with_milestone(milestone) if milestone else current,
+        unit=changes.get("unit", ticket.unit),
+        person=changes.get("person", ticket.person),
+        first_handler=changes.get("first_handler", ticket.first_handler),
+        marks=_marks(ticket, fact),
+    )
 
 
-def _with_milestone(ticket: Ticket, data: FactData, changes: dict[str, Any]) -> dict[str, Any]:
-    milestone = _MILESTONES.get(type(data))
-    if milestone is None or milestone in ticket.round.reached or isinstance(data, RoundOpened):
-        return changes
-    current: Round = changes.get("round", ticket.round)
-    return changes | {"round": replace(current, reached=(*current.reached, milestone))}
+def _marks(ticket: Ticket, fact: Fact) -> bytes:
+    """Remember the command behind a deed; bells, and what time alone brings about, leave no mark."""
+    if type(fact.data) in _BY_TIME_ALONE or fact.cause.type == "RingBell":
+        return ticket.marks
+    mark = command_mark(fact.cause.source, fact.cause.id)
+    return ticket.marks if ticket.marks.endswith(mark) else ticket.marks + mark
 
 
-def _with_clocks(current: Round, data: FactData) -> Round:
-    match data:
-        case ClockStarted():
-            breach_next = data.next_at == data.due_at
-            clock = RunningClock(data.clock, data.started_at, data.due_at, data.next_at, breach_next=breach_next)
-            return replace(current, clocks=(*current.clocks, clock))
-        case ClockStopped() | ClockBreached() | ClockExcused() | ClockCancelled() | LevelReached():
-            clocks = [_after(clock, data) if clock.clock == data.clock else clock for clock in current.clocks]
-            return replace(current, clocks=tuple(clocks))
-        case _:
-            return current
+def _round_opened(_: Ticket, data: RoundOpened) -> _Changes:
+    return {"round": Round(data.round, data.policy_set, data.policy)}
 
 
-def _after(
-    clock: RunningClock, data: ClockStopped | ClockBreached | ClockExcused | ClockCancelled | LevelReached
-) -> RunningClock:
+def _dispatched(_: Ticket, data: TicketDispatched) -> _Changes:
+    return {"unit": data.unit, "person": None}
+
+
+def _triaged(_: Ticket, __: TicketTriaged) -> _Changes:
+    return {"unit": None, "person": None}
+
+
+def _accepted(ticket: Ticket, data: TicketAccepted) -> _Changes:
+    return {"person": data.person, "first_handler": ticket.first_handler or data.unit}
+
+
+def _on_site_decided(_: Ticket, data: OnSiteDecided) -> _Changes:
+    return {"on_site_needed": data.needed}
+
+
+def _supplemented(_: Ticket, data: TicketSupplemented) -> _Changes:
+    return {"digest": data.digest}
+
+
+def _visit_tried(ticket: Ticket, data: VisitTried) -> _Changes:
+    return {"round": replace(ticket.round, visit_tries=(*ticket.round.visit_tries, data.part_of_day))}
+
+
+def _acknowledged(ticket: Ticket, data: AlertAcknowledged) -> _Changes:
+    return {"round": replace(ticket.round, acknowledged=(*ticket.round.acknowledged, (data.clock, data.level)))}
+
+
+def _clock_started(ticket: Ticket, data: ClockStarted) -> _Changes:
+    breach_next = data.next_at == data.due_at
+    clock = RunningClock(data.clock, data.started_at, data.due_at, data.next_at, breach_next=breach_next)
+    return {"round": ticket.round.with_clocks((*ticket.round.clocks, clock))}
+
+
+_ClockMoved = ClockStopped | LevelReached | ClockBreached | ClockExcused | ClockCancelled
+
+
+def _clock_moved(ticket: Ticket, data: _ClockMoved) -> _Changes:
+    clocks = [_moved(clock, data) if clock.clock == data.clock else clock for clock in ticket.round.clocks]
+    return {"round": ticket.round.with_clocks(tuple(clocks))}
+
+
+def _moved(clock: RunningClock, data: _ClockMoved) -> RunningClock:
     match data:
         case ClockStopped():
-            return replace(clock, verdict=data.verdict, stopped=True, next_at=None)
+            return clock.ended(data.verdict)
+        case LevelReached():
+            breach_next = data.next_at == clock.due_at
+            return replace(clock, step=clock.step + 1, next_at=data.next_at, breach_next=breach_next)
         case ClockBreached():
             return replace(clock, verdict=Verdict.BREACHED)
         case ClockExcused():
             return replace(clock, verdict=Verdict.EXCUSED)
         case ClockCancelled():
-            verdict = clock.verdict if clock.verdict is Verdict.BREACHED else Verdict.CANCELLED
-            return replace(clock, verdict=verdict, stopped=True, next_at=None)
-        case LevelReached():
-            breach_next = data.next_at == clock.due_at
-            return replace(clock, step=clock.step + 1, next_at=data.next_at, breach_next=breach_next)
+            return clock.ended(clock.verdict if clock.verdict is Verdict.BREACHED else Verdict.CANCELLED)
+
+
+_CHANGES: dict[type[FactData], Callable[[Ticket, Any], _Changes]] = {
+    RoundOpened: _round_opened,
+    TicketDispatched: _dispatched,
+    TicketTriaged: _triaged,
+    TicketAccepted: _accepted,
+    OnSiteDecided: _on_site_decided,
+    TicketSupplemented: _supplemented,
+    VisitTried: _visit_tried,
+    AlertAcknowledged: _acknowledged,
+    ClockStarted: _clock_started,
+    ClockStopped: _clock_moved,
+    LevelReached: _clock_moved,
+    ClockBreached: _clock_moved,
+    ClockExcused: _clock_moved,
+    ClockCancelled: _clock_moved,
+}

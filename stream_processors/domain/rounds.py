@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from schemas.enums import CancelReason, DispatchReason, Milestone, RoundReason, VisitOutcome
 from schemas.facts import RoundOpened, TicketClosed, TicketDispatched, TicketTriaged
 from stream_processors.domain.clocks import cancel_open, reach
@@ -29,7 +27,7 @@ def open_round(story: Story, reason: RoundReason, note: str = "") -> None:
 
 def dispatch_by_route(story: Story) -> None:
     """Give a new ticket to the unit that the routes name, at now; without one it waits in triage."""
-    story.timing = replace(story.timing, deed=story.timing.now)
+    story.timing = story.timing._replace(deed=story.timing.now)
     route = route_for(story.ticket.profile, story.rules)
     if route is None:
         story.tell(TicketTriaged())

@@ -80,7 +80,7 @@ class Story:
 
     def clock_rule(self, name: str) -> Clock:
         """The frozen rule of a clock of this round."""
-        return next(rule for rule in self.policy.clocks if rule.clock == name)
+        return self.policy.clock_by_name[name]
 
     def tell(self, data: AnyFactData, at: datetime | None = None) -> None:
         """Add a fact that happened at ``at`` (the deed's instant by default) and fold it into the ticket."""

@@ -30,6 +30,19 @@ class RunningClock:
     stopped: bool = False
     breach_next: bool = False
 
+    def ended(self, verdict: Verdict) -> RunningClock:
+        """The same clock, at rest with this verdict."""
+        return RunningClock(
+            self.clock,
+            self.started_at,
+            self.due_at,
+            None,
+            self.step,
+            verdict,
+            stopped=True,
+            breach_next=self.breach_next,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -42,6 +55,21 @@ class Round:
     reached: tuple[Milestone, ...] = ()
     visit_tries: tuple[str, ...] = ()
     acknowledged: tuple[tuple[str, str], ...] = ()
+
+    def with_clocks(self, clocks: tuple[RunningClock, ...]) -> Round:
+        """The same round with these clocks."""
+        return Round(
+            self.number, self.policy_set, self.policy, clocks, self.reached, self.visit_tries, self.acknowledged
+        )
+
+    def with_milestone(self, milestone: Milestone) -> Round:
+        """The same round with this milestone reached; the first time counts."""
+        if milestone in self.reached:
+            return self
+        reached = (*self.reached, milestone)
+        return Round(
+            self.number, self.policy_set, self.policy, self.clocks, reached, self.visit_tries, self.acknowledged
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +117,10 @@ class Ticket:
     def remembers(self, source: str, command_id: str) -> bool:
         """Whether this command was answered before."""
         mark = command_mark(source, command_id)
-        return mark in {self.marks[i : i + MARK_BYTES] for i in range(0, len(self.marks), MARK_BYTES)}
+        if mark not in self.marks:
+            return False
+        # found, but perhaps across the border of two marks
+        return any(self.marks.startswith(mark, place) for place in range(0, len(self.marks), MARK_BYTES))
 
     def clock(self, name: str) -> RunningClock | None:
         """The clock of the current round with this name."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from schemas.commands import Command
 from schemas.enums import ReceivedBy
 from schemas.policy import PolicySet
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """``deed``: when the deed counts as done; ``now``: up to when the ticket settles; deed <= now."""
 
     deed: datetime

@@ -17,7 +17,7 @@ from stream_processors import judge as judging
 from stream_processors.domain.decide import decide
 from stream_processors.domain.story import Decision, Place, PolicySets
 from stream_processors.domain.ticket import Ticket
-from stream_processors.judge import DeadLetterCap, Outcome, Record, TooManyDeadLettersError, judge
+from stream_processors.judge import DeadLetterCap, Outcome, Record, TooManyDeadLettersError, instant, judge
 from stream_processors.rows import header_of, ticket_of
 from tests.domain.player import BUREAU
 from tests.stream_processors.records import START, accept, bell, number_id, opening, partition_for, record
@@ -123,6 +123,13 @@ def test_a_time_without_a_zone_is_refused() -> None:
     [letter] = judged(replace(good, value=naive)).dead
     assert letter.reason is Unreadable.INVALID
     assert "timezone" in letter.detail
+
+
+@pytest.mark.parametrize("milliseconds", [-1, 0, 1_735_606_800_000, 10_413_792_000_000, 10**18, -(10**18)])
+def test_any_record_timestamp_gives_an_instant_that_messages_may_hold(milliseconds: int) -> None:
+    at = instant(milliseconds)
+    [letter] = judged(replace(record(opening("A"), 0), value=b"?", at=at)).dead
+    assert letter.recorded_at == at
 
 
 def test_a_command_for_an_unknown_ticket_is_refused_and_visible() -> None:
