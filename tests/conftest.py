@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.embedded import EmbeddedBroker
 from tests.support.daemon import UnavailableError
@@ -13,6 +14,10 @@ from tests.support.kafka import KafkaServer, running_kafka
 from tests.support.postgres import PostgresServer, running_postgres
 
 Server = TypeVar("Server")
+
+# A slow machine is no fault of the code: what is right is tested here, how fast it is in tests/benchmarks.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture
