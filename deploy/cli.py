@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated
 
+import confluent_kafka
 import typer
 from confluent_kafka import KafkaException
 from kafka.errors import KafkaError
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
+from pydantic_settings import SettingsError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from deploy import inspect_commands, job_commands, send_commands
 from deploy.logs import set_up_logs
 from deploy.run import run_sink, run_topics, run_worker
-from deploy.say import LANGUAGE, NotPossibleError, console, errors, print_json, say, table
+from deploy.say import LANGUAGE, console, errors, print_json, say, table
 from deploy.settings import Settings
-from deploy.stack import ChildDiedError
-from deploy.topics import TopicProblemError
-from producers.check import ExceptionsError
-from producers.door import DoorError
-from producers.keys import KeyProblemError
-from producers.ledger import LedgerError
-from producers.mapping import MappingError
-from producers.publisher import PublishError
-from schemas.words import SaidError
-from stream_processors.policy_files import PolicyFileError
+from schemas.words import SaidError, file_problem, problem_lines
 
 app = typer.Typer(
     help=say("交通运输热线投诉处理流水线（三零一二机制）", "Complaint handling for transport hotlines (3012)"),
@@ -39,20 +33,6 @@ job_commands.register(app)
 inspect_commands.register(app)
 
 AsJson = Annotated[bool, typer.Option("--json", help=say("输出 JSON", "print JSON"))]
-
-_EXPECTED = (
-    ChildDiedError,
-    DoorError,
-    ExceptionsError,
-    KeyProblemError,
-    LedgerError,
-    LookupError,
-    MappingError,
-    NotPossibleError,
-    PolicyFileError,
-    PublishError,
-    TopicProblemError,
-)
 
 
 @app.command(help=say("建立并检查 Kafka 主题", "create the Kafka topics and check them"))
@@ -93,17 +73,65 @@ def main() -> None:
         app()
     except SaidError as error:
         _fail(error.words(LANGUAGE))
-    except _EXPECTED as error:
-        _fail(str(error.args[0]) if error.args else str(error))
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        _fail(say(f"输入或设置有误：{problems}", f"input or settings are wrong: {problems}"))
+        _fail(_invalid(error))
+    except SettingsError as error:
+        _fail(_unreadable_setting(error))
+    except ArgumentError as error:
+        _fail(
+            say(
+                "HOTLINE_DATABASE_URL 写法有误，例如应为 postgresql+psycopg://用户@主机/库名",
+                f"HOTLINE_DATABASE_URL is wrong: {error}",
+            )
+        )
     except OperationalError as error:
-        _fail(say(f"数据库不可用：{error.orig}", f"the database is not available: {error.orig}"))
+        _fail(
+            say(
+                f"数据库不可用，请检查 HOTLINE_DATABASE_URL 和数据库是否运行。数据库的回答：{error.orig}",
+                f"the database is not available: {error.orig}",
+            )
+        )
     except (KafkaError, KafkaException) as error:
-        _fail(say(f"Kafka 出错：{error}", f"Kafka trouble: {error}"))
+        _fail(
+            say(
+                f"Kafka 出错，请检查 HOTLINE_BOOTSTRAP 和 Kafka 是否运行。Kafka 的回答：{_kafka_words(error)}",
+                f"Kafka trouble: {_kafka_words(error)}; see that it runs and that HOTLINE_BOOTSTRAP is right",
+            )
+        )
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(say(*file_problem(error.filename, error)))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _invalid(error: ValidationError) -> str:
+    """What is wrong with the input, or with which environment variables."""
+    between = say("；", "; ")
+    if error.title == Settings.__name__:
+        problems = between.join(problem_lines(error, error.title, LANGUAGE, _variable))
+        return say(f"设置有误，请改正：{problems}", f"settings are wrong: {problems}")
+    problems = between.join(problem_lines(error, error.title, LANGUAGE))
+    return say(f"输入有误，请改正：{problems}", f"input is wrong: {problems}")
+
+
+def _variable(field: str) -> str:
+    return f"HOTLINE_{field.upper()}"
+
+
+def _unreadable_setting(error: SettingsError) -> str:
+    found = re.search(r'field "(\w+)"', str(error))
+    name = _variable(found[1]) if found else str(error)
+    return say(
+        f'{name} 应为 JSON，例如文件列表写成 ["rules.yaml"]', f'{name} must be JSON, such as ["rules.yaml"] for files'
+    )
+
+
+def _kafka_words(error: Exception) -> str:
+    """The text of the broker or its client, without the class around it."""
+    inner = error.args[0] if error.args else error
+    return inner.str() if isinstance(inner, confluent_kafka.KafkaError) else str(error) or type(error).__name__
 
 
 def _fail(words: str) -> None:

@@ -54,7 +54,7 @@ def show(
     stories = ticket_story(ready_database(settings), ticket)
     if not stories:
         raise NotPossibleError(
-            say(f"找不到工单 {ticket}，请核对编号；刚登记的工单入库需要片刻", f"no ticket {ticket}; check the number")
+            f"找不到工单 {ticket}，请核对编号；刚登记的工单入库需要片刻", f"no ticket {ticket}; check the number"
         )
     if as_json:
         print_json(_story_json(stories[0]) if len(stories) == 1 else [_story_json(story) for story in stories])
@@ -115,10 +115,8 @@ def _ends_once_stored(bootstrap: str, partitions: int) -> dict[int, int]:
         return ends_once_stored(bootstrap, DEFAULT_GROUP, partitions)
     except TimeoutError as error:
         raise NotPossibleError(
-            say(
-                f"处理进程或入库进程一分钟没有进展（{error}）。请先确认 `hotline worker` 和 `hotline sink` 正在运行。",
-                f"Worker or sink made no progress ({error}). See that `hotline worker` and `hotline sink` run.",
-            )
+            "处理进程或入库进程一分钟没有进展。请确认 `hotline worker` 和 `hotline sink` 正在运行，然后重试",
+            f"Worker or sink made no progress ({error}). See that `hotline worker` and `hotline sink` run.",
         ) from error
 
 

@@ -22,7 +22,7 @@ from deploy.follow import lag, wait_until_stored
 from deploy.logs import set_up_logs
 from deploy.master_key import master_key
 from deploy.run import ready_database, wait_for_broker
-from deploy.say import NotPossibleError, console, errors, print_json, say, table
+from deploy.say import LANGUAGE, NotPossibleError, console, errors, print_json, say, table
 from deploy.settings import CONFIG, Settings, newest
 from deploy.stack import Stack
 from producers.check import ClockOutcome, Comparison, compare, load_exceptions
@@ -101,7 +101,7 @@ def replay(
     """With ``--check`` the exit code is 1 on any difference from what the mapping expects."""
     settings = Settings()
     set_up_logs("replay", as_json=settings.log_json)
-    mapping_file = Path(mapping) if mapping.endswith((".yaml", ".yml")) else CONFIG / "mappings" / f"{mapping}.yaml"
+    mapping_file = _mapping_file(mapping)
     columns = load_mapping(mapping_file)
     rules = newest(settings.policies(), policy_set or mapping_file.stem)
     as_of(file, columns)  # a file that cannot be read at all is refused before anything is started
@@ -119,6 +119,18 @@ def replay(
         raise typer.Exit(1)
 
 
+def _mapping_file(mapping: str) -> Path:
+    if mapping.endswith((".yaml", ".yml")):
+        return Path(mapping)
+    built_in = {path.stem: path for path in sorted((CONFIG / "mappings").glob("*.yaml"))}
+    if mapping not in built_in:
+        raise NotPossibleError(
+            f"没有名为 {mapping} 的列映射。可用：{'、'.join(built_in)}；也可给出自己的 YAML 文件",
+            f"no mapping {mapping!r}; known: {', '.join(built_in)}; or name a YAML file of your own",
+        )
+    return built_in[mapping]
+
+
 def demo(
     seconds: Annotated[int | None, typer.Option(help=say("到时自动结束", "end after so many seconds"), min=5)] = None,
     seed: Annotated[int, typer.Option(help=say("随机种子", "which day"))] = 1,
@@ -127,7 +139,7 @@ def demo(
 ) -> None:
     """Broker, worker, sink and simulator as processes of their own; limits are scaled, and the board says so."""
     if lang not in {"zh", "en"}:
-        raise NotPossibleError(say("--lang 只能是 zh 或 en", "--lang takes zh or en"))
+        raise NotPossibleError("--lang 只能是 zh 或 en", "--lang takes zh or en")
     language: Language = "en" if lang == "en" else "zh"
     folder = Settings().folder / "demo"
     for old in folder.glob("*"):
@@ -211,7 +223,9 @@ def _compared(file: Path, columns: LedgerMapping, mapping_file: Path, engine: En
     listed = load_exceptions(mapping_file.parent / columns.exceptions) if columns.exceptions else frozenset()
     until = as_of(file, columns)
     if until is None:
-        raise NotPossibleError(say(f"{file} 中没有可核对的时间", f"{file} has no times to compare with"))
+        raise NotPossibleError(
+            f"{file} 中没有可核对的时间，请换用含办结时间或接收时间的台账", f"{file} has no times to compare with"
+        )
     return compare(entries, outcomes, until, columns.expect, listed)
 
 
@@ -231,7 +245,8 @@ def _show_replay(count: int, bad: list[BadRow], comparison: Comparison | None) -
     console.print(say(f"导入 {count} 条命令，坏行 {len(bad)} 行", f"{count} commands imported, {len(bad)} bad rows"))
     if bad:
         columns = (say("行", "row"), say("列", "column"), say("原因", "reason"))
-        console.print(table(say("坏行", "Bad rows"), columns, [(row.row, row.column, row.reason) for row in bad[:50]]))
+        rows_told = [(row.row, row.column or None, row.words(LANGUAGE)) for row in bad[:50]]
+        console.print(table(say("坏行", "Bad rows"), columns, rows_told))
     if comparison is None:
         return
     rows = [

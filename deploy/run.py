@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from prometheus_client import REGISTRY, start_http_server
 from sqlalchemy import Engine
 
-from deploy.say import NotPossibleError, say
+from deploy.say import NotPossibleError
 from deploy.settings import Settings
 from deploy.topics import TopicState, check_topics, create_topics
 from schemas.topics import WORKER_GROUP
@@ -36,10 +36,8 @@ def broker_of(settings: Settings) -> str:
     """
     if settings.bootstrap is None:
         raise NotPossibleError(
-            say(
-                "没有设置 Kafka 地址。请设置 HOTLINE_BOOTSTRAP（例如 127.0.0.1:9092），或用 `hotline demo` 试用。",
-                "No Kafka address is set. Set HOTLINE_BOOTSTRAP (for example 127.0.0.1:9092), or try `hotline demo`.",
-            )
+            "没有设置 Kafka 地址。请设置 HOTLINE_BOOTSTRAP（例如 127.0.0.1:9092），或用 `hotline demo` 试用",
+            "No Kafka address is set. Set HOTLINE_BOOTSTRAP (for example 127.0.0.1:9092), or try `hotline demo`.",
         )
     return settings.bootstrap
 
@@ -68,10 +66,8 @@ def wait_for_broker(
         else:
             return bootstrap
     raise NotPossibleError(
-        say(
-            f"连接不上 Kafka（{bootstrap}）。请检查地址、网络和服务是否启动。",
-            f"Kafka at {bootstrap} cannot be reached. Check the address, the network, and that it is running.",
-        )
+        f"连接不上 Kafka（{bootstrap}）。请检查地址、网络，以及 Kafka 是否已启动",
+        f"Kafka at {bootstrap} cannot be reached. Check the address, the network, and that it is running.",
     )
 
 
@@ -132,5 +128,12 @@ def ready_database(settings: Settings) -> Engine:
 
 def _serve_metrics(settings: Settings) -> None:
     if settings.metrics_port:
-        start_http_server(settings.metrics_port)
+        try:
+            start_http_server(settings.metrics_port)
+        except (OSError, OverflowError) as error:
+            raise NotPossibleError(
+                f"指标端口 {settings.metrics_port} 不能使用（{error}）。请更换 HOTLINE_METRICS_PORT，或设为 0 关闭指标",
+                f"metrics cannot be served on port {settings.metrics_port}: {error}; choose another "
+                "HOTLINE_METRICS_PORT, or 0 for none",
+            ) from error
         log.info("metrics served", port=settings.metrics_port)

@@ -12,15 +12,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from schemas.words import Language
+from schemas.words import Language, SaidError
 
 LANGUAGE: Language = "en" if os.environ.get("HOTLINE_LANGUAGE", "zh").startswith("en") else "zh"
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 
-class NotPossibleError(RuntimeError):
-    """What was asked for cannot be done; the message says why and what to do next, in the user's language."""
+class NotPossibleError(SaidError):
+    """What was asked for cannot be done; the message says why and what to do next."""
 
 
 def say(chinese: str, english: str) -> str:

@@ -87,15 +87,16 @@ class _Desk:
         if len(found) > 1:
             ids = ", ".join(story.ticket.ticket_id for story in found)
             raise NotPossibleError(
-                say(f"{name} 对应多张工单，请用工单 ID：{ids}", f"{name} names several tickets: {ids}")
+                f"{name} 对应多张工单，请改用工单 ID：{ids}", f"{name} names several tickets; use an id: {ids}"
             )
         if found:
             return UUID(found[0].ticket.ticket_id)
         try:
             return UUID(name)
         except ValueError:
-            words = say(f"找不到工单 {name}，请核对编号", f"no ticket {name}; check the number")
-            raise NotPossibleError(words) from None
+            raise NotPossibleError(
+                f"找不到工单 {name}，请核对编号；刚登记的工单入库需要片刻", f"no ticket {name}; check the number"
+            ) from None
 
     def send(self, command: Command, *, as_json: bool) -> None:
         answer = Answer(self.bootstrap, partition_of(key_of(command.ticket_id), self.settings.partitions))
@@ -107,11 +108,9 @@ class _Desk:
             facts = answer.wait(place.offset, _ANSWER_S)
         except TimeoutError:
             raise NotPossibleError(
-                say(
-                    "命令已写入日志，但 20 秒内没有处理进程应答。请确认 `hotline worker` 正在运行；命令不会丢失。",
-                    "The command is in the log, but no worker answered within 20 s. See that `hotline worker` runs; "
-                    "nothing is lost.",
-                )
+                f"命令已写入日志，但 {_ANSWER_S:.0f} 秒内没有应答。命令不会丢失，请确认 `hotline worker` 正在运行",
+                f"The command is in the log, but no worker answered within {_ANSWER_S:.0f} s. See that "
+                "`hotline worker` runs; nothing is lost.",
             ) from None
         finally:
             answer.close()
@@ -197,7 +196,8 @@ def _respondent(words: str | None) -> Respondent | None:
     if kind not in set(RespondentType) or not identifier:
         kinds = ", ".join(RespondentType)
         raise NotPossibleError(
-            say(f"--respondent 应为 类型:编号，类型之一：{kinds}", f"--respondent: TYPE:ID of {kinds}")
+            f"--respondent 应写成“类型:编号”，例如 vehicle:鲁A12345；类型可选：{kinds}",
+            f"--respondent: TYPE:ID of {kinds}",
         )
     return Respondent(type=RespondentType(kind), id=identifier)
 

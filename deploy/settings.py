@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deploy.say import NotPossibleError
 from schemas.policy import PolicySet
 from schemas.topics import PARTITIONS
 from schemas.words import Language
@@ -77,7 +78,7 @@ class Settings(BaseSettings):
         """The newest version of the set that stamps new commands.
 
         Raises:
-            LookupError: no such set.
+            NotPossibleError: no such set.
         """
         return newest(self.policies(), self.policy_set)
 
@@ -86,9 +87,12 @@ def newest(sets: dict[str, PolicySet], wanted: str) -> PolicySet:
     """The set with this full name, or the newest version of the set with this short one.
 
     Raises:
-        LookupError: none, with the names there are.
+        NotPossibleError: none, with the names there are.
     """
     found = [rules for name, rules in sets.items() if wanted in {name, rules.set}]
     if not found:
-        raise LookupError(f"no policy set {wanted!r}; known: {', '.join(sets)}")
+        raise NotPossibleError(
+            f"没有规则集 {wanted}，请核对名称；现有：{'、'.join(sets)}",
+            f"no policy set {wanted!r}; known: {', '.join(sets)}",
+        )
     return max(found, key=lambda rules: rules.version)

@@ -15,13 +15,18 @@ from deploy.embedded import EmbeddedBroker
 from deploy.follow import lag
 from deploy.settings import Settings
 from schemas.topics import ALL, TICKETS, WORKER_GROUP
+from schemas.words import SaidError
 
 _STOP_S = 6.0
 _READY_S = 30.0
 
 
-class ChildDiedError(RuntimeError):
+class ChildDiedError(SaidError):
     """A process of the pipeline ended by itself; the message says which and where its log is."""
+
+
+class NotReadyError(SaidError):
+    """The worker took too long to start; the message says where its log is."""
 
 
 class Stack:
@@ -83,13 +88,16 @@ class Stack:
 
         Raises:
             ChildDiedError: a process ended.
-            TimeoutError: it took more than 30 s.
+            NotReadyError: it took more than 30 s.
         """
         deadline = time.monotonic() + _READY_S
         while not self.is_ready():
             self.check()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the worker is not ready; see {self._log('worker')}")
+                log = self._log("worker")
+                raise NotReadyError(
+                    f"处理进程 {_READY_S:.0f} 秒内没有就绪，请查看日志 {log}", f"the worker is not ready; see {log}"
+                )
             time.sleep(0.05)
 
     def is_ready(self) -> bool:
@@ -104,7 +112,10 @@ class Stack:
         """
         for name, child in self._children.items():
             if child.poll() not in {None, 0}:
-                raise ChildDiedError(f"hotline {name} ended with code {child.returncode}; see {self._log(name)}")
+                raise ChildDiedError(
+                    f"hotline {name} 意外结束（退出码 {child.returncode}），请查看日志 {self._log(name)}",
+                    f"hotline {name} ended with code {child.returncode}; see {self._log(name)}",
+                )
 
     def finished(self, name: str) -> bool:
         """Whether this process has ended."""

@@ -9,12 +9,13 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from kafka.errors import TopicAlreadyExistsError
 
 from schemas.topics import ALL, TICKETS
+from schemas.words import SaidError
 
 _LOOKS = 10
 _LOOK_EVERY_S = 0.2
 
 
-class TopicProblemError(RuntimeError):
+class TopicProblemError(SaidError):
     """A topic is missing or set up so that a promise would not hold; the message says what to do."""
 
 
@@ -68,18 +69,27 @@ def _check(admin: KafkaAdminClient, partitions: int) -> dict[str, int]:
     names = [topic.name for topic in ALL]
     absent = _absent(admin, names)
     if absent:
-        raise TopicProblemError(f"topics are missing: {', '.join(absent)}; run `hotline topics` first")
-    counts = {entry["name"]: len(entry["partitions"]) for entry in admin.describe_topics(names)}
-    wrong = [f"{name} has {count}" for name, count in counts.items() if count != partitions]
-    if wrong:
         raise TopicProblemError(
-            f"all topics need {partitions} partitions, but {', '.join(wrong)}; set HOTLINE_PARTITIONS to what the "
-            "topics have, or create new topics"
+            f"缺少主题：{'、'.join(absent)}。请先运行 `hotline topics`",
+            f"topics are missing: {', '.join(absent)}; run `hotline topics` first",
+        )
+    counts = {entry["name"]: len(entry["partitions"]) for entry in admin.describe_topics(names)}
+    wrong = {name: count for name, count in counts.items() if count != partitions}
+    if wrong:
+        found = "，".join(f"{name} 有 {count} 个" for name, count in wrong.items())
+        raise TopicProblemError(
+            f"每个主题都应有 {partitions} 个分区，现在 {found}。"
+            "请把 HOTLINE_PARTITIONS 设为主题实有的分区数，或另建主题",
+            f"all topics need {partitions} partitions, but "
+            f"{', '.join(f'{name} has {count}' for name, count in wrong.items())}; set HOTLINE_PARTITIONS to what the "
+            "topics have, or create new topics",
         )
     if _timestamp_type(admin) != "LogAppendTime":
         raise TopicProblemError(
+            f"主题 {TICKETS} 必须设 message.timestamp.type=LogAppendTime，否则任何客户端都能改动计时。"
+            "请在写入第一条记录之前用 Kafka 自带的工具设置",
             f"{TICKETS} must have message.timestamp.type=LogAppendTime, or any client could move the clocks; set it "
-            "with your broker's tools before the first record"
+            "with your broker's tools before the first record",
         )
     return counts
 

@@ -12,9 +12,10 @@ from uuid import UUID
 from producers.ledger import Entry
 from producers.mapping import Expectation
 from schemas.enums import Verdict
+from schemas.words import SaidError, file_problem
 
 
-class ExceptionsError(ValueError):
+class ExceptionsError(SaidError):
     """A list of exceptions that cannot be read; the message names file and row."""
 
 
@@ -110,15 +111,20 @@ def load_exceptions(path: Path) -> frozenset[Difference]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))[1:]
-    except OSError as error:
-        raise ExceptionsError(f"{path}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ExceptionsError(*file_problem(path, error)) from error
+    return frozenset(_difference(path, number, row) for number, row in enumerate(rows, start=2))
+
+
+def _difference(path: Path, number: int, row: list[str]) -> Difference:
     try:
-        return frozenset(
-            Difference(number, datetime.fromisoformat(theirs), datetime.fromisoformat(ours) if ours else None)
-            for number, theirs, ours in rows
-        )
+        source_number, theirs, ours = row
+        return Difference(source_number, datetime.fromisoformat(theirs), datetime.fromisoformat(ours) if ours else None)
     except ValueError as error:
-        raise ExceptionsError(f"{path}: {error}") from error
+        raise ExceptionsError(
+            f"{path} 第 {number} 行：应为来源编号、文件期限、我方期限三项，时间形如 2026-01-31T09:00:00+08:00",
+            f"{path}, row {number}: {error}",
+        ) from error
 
 
 class _Tally:

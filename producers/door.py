@@ -36,13 +36,14 @@ from schemas.commands import (
 from schemas.enums import Channel, Domain, Kind, Sensitivity, Urgency
 from schemas.envelope import SealedEnvelope
 from schemas.identity import ticket_id
+from schemas.words import SaidError, problem_lines
 
 _ID_LETTERS: Final = 32
 _CUT: Final = "…"
 _M = TypeVar("_M", bound=Model)
 
 
-class DoorError(ValueError):
+class DoorError(SaidError):
     """What was handed in cannot become a command. The message names the field, never its content."""
 
 
@@ -200,7 +201,10 @@ def unseal(envelope: SealedEnvelope, ticket: UUID, key: TicketKey) -> dict[str, 
     try:
         plain = AESGCM(key.secret).decrypt(nonce, ciphertext, str(ticket).encode())
     except InvalidTag as error:
-        raise KeyProblemError(f"the envelope of ticket {ticket} does not open with key {key.key_id}") from error
+        raise KeyProblemError(
+            f"工单 {ticket} 的密封内容不能用密钥 {key.key_id} 打开，请核对工单，或从备份恢复",
+            f"the envelope of ticket {ticket} does not open with key {key.key_id}",
+        ) from error
     content: dict[str, Any] = json.loads(plain)
     return content
 
@@ -233,9 +237,10 @@ def _checked(model: type[_M], content: Mapping[str, Any]) -> _M:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-        words = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems)
-        raise DoorError(words) from None
+        name = model.__name__
+        raise DoorError(
+            "；".join(problem_lines(error, name, "zh")), "; ".join(problem_lines(error, name, "en"))
+        ) from None
 
 
 def _base64(value: bytes) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import secrets
@@ -21,6 +20,7 @@ from sqlalchemy import Column, Connection, DateTime, Engine, LargeBinary, MetaDa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from schemas.identity import key_id
+from schemas.words import SaidError, file_problem
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -40,7 +40,7 @@ TICKET_KEYS: Final = Table(
 """Without a ticket's row nobody can read its envelopes again."""
 
 
-class KeyProblemError(Exception):
+class KeyProblemError(SaidError):
     """A key is missing, malformed or not the right one; the message says what to do."""
 
 
@@ -52,7 +52,10 @@ class MasterKey:
 
     def __post_init__(self) -> None:
         if len(self.secret) != KEY_BYTES:
-            raise KeyProblemError(f"a master key has {KEY_BYTES} bytes, this one has {len(self.secret)}")
+            raise KeyProblemError(
+                f"主密钥应为 {KEY_BYTES} 字节，现为 {len(self.secret)} 字节，请核对是否完整",
+                f"a master key has {KEY_BYTES} bytes, this one has {len(self.secret)}",
+            )
 
     @property
     def id(self) -> str:
@@ -68,10 +71,13 @@ class MasterKey:
         """
         try:
             return cls(base64.b64decode(text.strip(), validate=True))
-        except binascii.Error as error:
-            raise KeyProblemError(f"{origin}: a master key in base64 is expected ({error})") from None
+        except ValueError as error:  # binascii's, or of letters outside ASCII
+            raise KeyProblemError(
+                f"{origin}：主密钥应为 base64 编码，请核对是否完整",
+                f"{origin}: a master key in base64 is expected ({error})",
+            ) from None
         except KeyProblemError as error:
-            raise KeyProblemError(f"{origin}: {error}") from None
+            raise KeyProblemError(f"{origin}：{error.chinese}", f"{origin}: {error}") from None
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -83,9 +89,15 @@ class MasterKey:
         try:
             text = path.read_text(encoding="ascii")
         except OSError as error:
-            raise KeyProblemError(f"{path}: {error.strerror}; restore the file or create a new master key") from error
+            chinese, english = file_problem(path, error)
+            raise KeyProblemError(
+                f"{chinese}。请恢复主密钥文件；若从未用过主密钥，可新建一个",
+                f"{english}; restore the file or create a new master key",
+            ) from error
         except UnicodeDecodeError as error:
-            raise KeyProblemError(f"{path}: a master key in base64 is expected") from error
+            raise KeyProblemError(
+                f"{path}：主密钥应为 base64 编码，请核对文件", f"{path}: a master key in base64 is expected"
+            ) from error
         return cls.from_base64(text, str(path))
 
     @classmethod
@@ -100,9 +112,12 @@ class MasterKey:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(base64.b64encode(master.secret).decode() + "\n")
         except FileExistsError as error:
-            raise KeyProblemError(f"{path} exists; whatever it has wrapped would be lost with it") from error
+            raise KeyProblemError(
+                f"{path} 已存在，不能覆盖，否则用它加密的内容再也无法打开。请换一个文件名",
+                f"{path} exists; whatever it has wrapped would be lost with it",
+            ) from error
         except OSError as error:
-            raise KeyProblemError(f"{path}: {error.strerror}") from error
+            raise KeyProblemError(*file_problem(path, error)) from error
         return master
 
 
@@ -195,15 +210,18 @@ class KeyStore:
     def _unwrap(self, row: Any) -> TicketKey:
         if row.wrapping_key_id != self._master.id:
             raise KeyProblemError(
+                f"工单 {row.ticket_id} 的密钥由主密钥 {row.wrapping_key_id} 加密，"
+                f"当前载入的是 {self._master.id}，请改用前者",
                 f"the key of ticket {row.ticket_id} is wrapped with master key {row.wrapping_key_id}, "
-                f"but {self._master.id} is loaded; load the other one"
+                f"but {self._master.id} is loaded; load the other one",
             )
         nonce, wrapped = row.wrapped_key[:NONCE_BYTES], row.wrapped_key[NONCE_BYTES:]
         try:
             secret = AESGCM(self._master.secret).decrypt(nonce, wrapped, row.ticket_id.encode())
         except InvalidTag as error:
             raise KeyProblemError(
-                f"the key of ticket {row.ticket_id} is damaged; restore its row from a backup"
+                f"工单 {row.ticket_id} 的密钥已损坏，请从备份恢复 ticket_keys 表中的这一行",
+                f"the key of ticket {row.ticket_id} is damaged; restore its row from a backup",
             ) from error
         return TicketKey(UUID(row.key_id), secret)
 

@@ -21,12 +21,13 @@ from producers.masking import mask
 from schemas.commands import OpenTicket
 from schemas.enums import Channel, Domain, Kind
 from schemas.identity import ticket_id
+from schemas.words import Language, SaidError, file_problem, problem_words
 
 _FIRST_ROW: Final = 2  # as a spreadsheet counts, the heading being row 1
 _W = TypeVar("_W", Channel, Kind, Domain)
 
 
-class LedgerError(ValueError):
+class LedgerError(SaidError):
     """A file that cannot be read as a ledger at all; the message says what to do."""
 
 
@@ -49,6 +50,11 @@ class BadRow:
     row: int
     column: str
     reason: str
+    reason_zh: str
+
+    def words(self, language: Language = "zh") -> str:
+        """The reason, to show."""
+        return self.reason_zh if language == "zh" else self.reason
 
 
 def read_ledger(path: Path, mapping: LedgerMapping) -> Iterator[Entry | BadRow]:
@@ -59,7 +65,7 @@ def read_ledger(path: Path, mapping: LedgerMapping) -> Iterator[Entry | BadRow]:
     """
     with _opened(path, mapping) as file:
         reader = csv.DictReader(file, strict=True)
-        _check_columns(path, mapping, reader.fieldnames or [])
+        _check_columns(path, mapping, reader)
         number = _FIRST_ROW
         while True:
             try:
@@ -67,7 +73,7 @@ def read_ledger(path: Path, mapping: LedgerMapping) -> Iterator[Entry | BadRow]:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield BadRow(number, "", f"not CSV: {error}")
+                yield BadRow(number, "", f"not CSV: {error}", f"不是有效的 CSV（{error}），请检查引号和逗号")
             else:
                 yield _entry(number, row, mapping)
             number += 1
@@ -82,8 +88,8 @@ def as_of(path: Path, mapping: LedgerMapping) -> datetime | None:
     if mapping.as_of is not None:
         try:
             return _instant(mapping.as_of, mapping)
-        except ValueError as error:
-            raise LedgerError(f"as_of of the mapping: {error}") from error
+        except _TimeError as error:
+            raise LedgerError(f"列映射的 as_of：{error.chinese}", f"as_of of the mapping: {error}") from error
     last_closing = last_receipt = None
     for entry in read_ledger(path, mapping):
         if isinstance(entry, Entry):
@@ -103,51 +109,70 @@ def _opened(path: Path, mapping: LedgerMapping) -> Iterator[TextIO]:
     try:
         file = opener(path, "rt", encoding=mapping.encoding, errors="surrogateescape", newline="")
     except OSError as error:
-        raise LedgerError(f"{path}: {error.strerror}") from error
+        raise LedgerError(*file_problem(path, error)) from error
     except LookupError as error:
-        raise LedgerError(f"{path}: {error}; correct the mapping's encoding") from error
+        raise LedgerError(
+            f"{path}：没有 {mapping.encoding} 这种编码，请改正列映射的 encoding",
+            f"{path}: {error}; correct the mapping's encoding",
+        ) from error
     with file:
         try:
             yield file
         except (OSError, EOFError, zlib.error) as error:
-            raise LedgerError(f"{path}: {error}; the file is damaged, fetch it again") from error
+            raise LedgerError(
+                f"{path}：文件已损坏（{error}），请重新获取", f"{path}: {error}; the file is damaged, fetch it again"
+            ) from error
         except UnicodeError as error:
-            raise LedgerError(f"{path}: {error}; correct the mapping's encoding {mapping.encoding!r}") from error
+            raise LedgerError(
+                f"{path}：不是 {mapping.encoding} 编码，请改正列映射的 encoding",
+                f"{path}: {error}; correct the mapping's encoding {mapping.encoding!r}",
+            ) from error
 
 
-def _check_columns(path: Path, mapping: LedgerMapping, present: Any) -> None:
+def _check_columns(path: Path, mapping: LedgerMapping, reader: csv.DictReader[str]) -> None:
+    try:
+        present = list(reader.fieldnames or [])
+    except csv.Error as error:
+        raise LedgerError(
+            f"{path}：表头不是有效的 CSV（{error}），请检查引号和逗号", f"{path}: the heading is not CSV: {error}"
+        ) from error
     missing = sorted(mapping.columns - set(present))
     if missing:
         raise LedgerError(
-            f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(present) or 'none'}. Correct the mapping"
+            f"{path} 缺少列：{'、'.join(missing)}；现有列：{'、'.join(present) or '无'}。请换用相符的列映射或改正它",
+            f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(present) or 'none'}. "
+            "Correct the mapping",
         )
 
 
-class _BadRowError(Exception):
-    def __init__(self, column: str, reason: str) -> None:
-        super().__init__(reason)
+class _TimeError(SaidError):
+    """A time that cannot be read."""
+
+
+class _BadRowError(SaidError):
+    def __init__(self, column: str, chinese: str, english: str) -> None:
+        super().__init__(chinese, english)
         self.column = column
-        self.reason = reason
 
 
 def _entry(number: int, row: dict[str, Any], mapping: LedgerMapping) -> Entry | BadRow:
     try:
         return _read(number, row, mapping)
     except _BadRowError as error:
-        return BadRow(number, error.column, error.reason)
+        return BadRow(number, error.column, str(error), error.chinese)
 
 
 def _read(number: int, row: dict[str, Any], mapping: LedgerMapping) -> Entry:
     if None in row or None in row.values():
-        raise _BadRowError("", "more or fewer fields than the heading")
+        raise _BadRowError("", "字段数与表头不符", "more or fewer fields than the heading")
     source_number = row[mapping.source_number].strip()
     opening = _opening(source_number, row, mapping)
     received_at = _time(row, mapping.received, mapping)
     if received_at is None:
-        raise _BadRowError(mapping.received, "blank; without it no clock can start")
+        raise _BadRowError(mapping.received, "为空，无法开始计时", "blank; without it no clock can start")
     closed_at = _time(row, mapping.closed, mapping)
     if closed_at is not None and closed_at < received_at:
-        raise _BadRowError(mapping.closed or "", "earlier than the receipt")
+        raise _BadRowError(mapping.closed or "", "早于接收时间", "earlier than the receipt")
     return Entry(
         row=number,
         ticket_id=ticket_id(mapping.source, source_number),
@@ -172,17 +197,22 @@ def _opening(source_number: str, row: dict[str, str], mapping: LedgerMapping) ->
             history=True,
         )
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        problem = error.errors(include_url=False, include_input=False)[0]
         field = str(problem["loc"][0])
         source = {"source_number": mapping.source_number, "text": mapping.text, "category": mapping.category or ""}
-        raise _BadRowError(source.get(field, field), problem["msg"]) from None
+        kind, message, context = problem["type"], problem["msg"], problem.get("ctx", {})
+        raise _BadRowError(source.get(field, field), problem_words(kind, message, context, "zh"), message) from None
 
 
 def _word(row: dict[str, str], choice: Choice[_W]) -> _W:
     content = row[choice.column].strip() if choice.column else ""
     word = choice.values.get(content, choice.default)
     if word is None:
-        raise _BadRowError(choice.column or "", f"{content!r} is none of the mapping's values")
+        raise _BadRowError(
+            choice.column or "",
+            f"列映射中没有“{content}”这个值，请补进 values，或设 default",
+            f"{content!r} is none of the mapping's values",
+        )
     return word
 
 
@@ -192,15 +222,21 @@ def _time(row: dict[str, str], column: str | None, mapping: LedgerMapping) -> da
         return None
     try:
         return _instant(content, mapping)
-    except ValueError as error:
-        raise _BadRowError(column or "", str(error)) from None
+    except _TimeError as error:
+        raise _BadRowError(column or "", error.chinese, str(error)) from None
 
 
 def _instant(content: str, mapping: LedgerMapping) -> datetime:
     """A local time as an instant; of an hour that the clocks run through twice it is the first."""
     zone = ZoneInfo(mapping.zone)
-    local = datetime.strptime(content, mapping.time_format).replace(tzinfo=zone)
+    try:
+        local = datetime.strptime(content, mapping.time_format).replace(tzinfo=zone)
+    except ValueError as error:
+        raise _TimeError(f"“{content}”不符合时间格式 {mapping.time_format}", str(error)) from None
     instant = local.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
-        raise ValueError(f"{content!r} does not exist in {mapping.zone}: the clocks were put forward")
+        raise _TimeError(
+            f"{mapping.zone} 没有“{content}”这个时间：当时时钟拨快了",
+            f"{content!r} does not exist in {mapping.zone}: the clocks were put forward",
+        )
     return instant

@@ -13,12 +13,13 @@ from pydantic import AfterValidator, Field, NonNegativeInt, ValidationError, mod
 from schemas.base import Model, Name, Text
 from schemas.enums import Channel, Domain, Kind
 from schemas.policy import Zone
+from schemas.words import SaidError, file_problem, problem_lines
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 _W = TypeVar("_W", Channel, Kind, Domain)
 
 
-class MappingError(ValueError):
+class MappingError(SaidError):
     """A mapping that cannot be used; the message names the file and what is wrong with it."""
 
 
@@ -114,13 +115,13 @@ def load_mapping(path: Path) -> LedgerMapping:
     """
     try:
         return LedgerMapping.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise MappingError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MappingError(f"{path}: {error}") from error
     except ValidationError as error:
-        problems = [f"  {'.'.join(map(str, item['loc'])) or path.name}: {item['msg']}" for item in error.errors()]
-        raise MappingError("\n".join([f"{path}:", *problems])) from error
+        raise MappingError(
+            "\n  ".join([f"列映射 {path} 有误，请改正：", *problem_lines(error, path.name, "zh")]),
+            "\n  ".join([f"{path}:", *problem_lines(error, path.name, "en")]),
+        ) from error
+    except (OSError, yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date that does not exist
+        raise MappingError(*file_problem(path, error)) from error
 
 
 def fill(template: str, row: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from schemas import topics
 from schemas.codec import MAX_MESSAGE_BYTES, encode_command
 from schemas.commands import Command
+from schemas.words import SaidError
 from stream_processors.domain.story import Place
 
 MOST_IN_FLIGHT: Final = 20_000
@@ -34,7 +35,7 @@ _PROGRESS_EVERY: Final = 1_000
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class PublishError(Exception):
+class PublishError(SaidError):
     """Commands could not be sent. The message says what to do; to send the same commands again does no harm."""
 
 
@@ -133,15 +134,18 @@ class Publisher:
         if count != partitions:
             self.close()
             raise PublishError(
+                f"主题 {self._topic} 有 {count} 个分区，应为 {partitions} 个，否则命令会发错分区。"
+                "请核对 HOTLINE_PARTITIONS；若主题为空，可删除后重新建立",
                 f"topic {self._topic} has {count} partitions instead of {partitions}; commands would go astray. "
-                "Delete it, if it is empty, and have it created anew"
+                "Delete it, if it is empty, and have it created anew",
             )
 
     def _send(self, command: Command) -> Any:
         value = encode_command(command)
         if len(value) > MAX_MESSAGE_BYTES:
             raise PublishError(
-                f"{_named(command)} has {len(value)} bytes, more than {MAX_MESSAGE_BYTES}; shorten its text"
+                f"{_named_zh(command)}有 {len(value)} 字节，超过上限 {MAX_MESSAGE_BYTES}，请缩短文字",
+                f"{_named(command)} has {len(value)} bytes, more than {MAX_MESSAGE_BYTES}; shorten its text",
             )
         try:
             return self._producer.send(self._topic, value=value, key=topics.key_of(command.ticket_id))
@@ -187,22 +191,28 @@ def _connected(settings: dict[str, Any], topic: str, connect_s: float) -> KafkaP
             return _attempt(settings, topic, min(max(left_s, _PAUSE_S), _ATTEMPT_S))
         except _NotReadyError as problem:
             if time.monotonic() + _PAUSE_S >= give_up_at:
-                raise PublishError(f"{problem} at {servers}, tried for {connect_s:g} s; {problem.advice}") from problem
+                raise PublishError(
+                    f"{problem.chinese}（{servers}，已等待 {connect_s:g} 秒），{problem.advice.chinese}",
+                    f"{problem} at {servers}, tried for {connect_s:g} s; {problem.advice}",
+                ) from problem
             _log.warning("cannot publish yet, trying again", reason=str(problem), servers=servers, left_s=round(left_s))
             time.sleep(_PAUSE_S)
 
 
-class _NotReadyError(Exception):
+class _NotReadyError(SaidError):
     """What stands in the way of publishing, and what to do about it."""
 
-    def __init__(self, problem: str, advice: str) -> None:
-        super().__init__(problem)
-        self.advice = advice
+    def __init__(self, problem: tuple[str, str], advice: tuple[str, str]) -> None:
+        super().__init__(*problem)
+        self.advice = SaidError(*advice)
 
 
 def _attempt(settings: dict[str, Any], topic: str, seconds: float) -> KafkaProducer:
     patience_ms = int(seconds * 1_000)
-    no_broker = _NotReadyError("no Kafka broker answers", "start Kafka or correct the address")
+    no_broker = _NotReadyError(
+        ("连接不上 Kafka", "no Kafka broker answers"),
+        ("请启动 Kafka 或改正地址", "start Kafka or correct the address"),
+    )
     if not any(_listens(server) for server in settings["bootstrap_servers"]):
         raise no_broker  # asked here, since kafka-python leaves a socket open at every vain try
     try:
@@ -214,8 +224,10 @@ def _attempt(settings: dict[str, Any], topic: str, seconds: float) -> KafkaProdu
     except KafkaError as error:
         producer.close(timeout=0)
         reached = "api_version" not in settings  # else nobody was asked before this
-        problem = f"topic {topic} is missing or not ours to use"
-        no_topic = _NotReadyError(problem, "create the topics first: hotline topics")
+        no_topic = _NotReadyError(
+            (f"主题 {topic} 不存在或无权使用", f"topic {topic} is missing or not ours to use"),
+            ("请先运行 `hotline topics` 建立主题", "create the topics first: hotline topics"),
+        )
         raise (no_topic if reached else no_broker) from error
     return producer
 
@@ -231,12 +243,17 @@ def _listens(server: str) -> bool:
 
 def _failed(command: Command, error: KafkaError) -> PublishError:
     return PublishError(
-        f"{_named(command)} was not acknowledged: {_words(error)}; see whether the broker runs, then send again"
+        f"{_named_zh(command)}没有得到 Kafka 确认（{_words(error)}）。请检查 Kafka 是否运行，然后重新发送",
+        f"{_named(command)} was not acknowledged: {_words(error)}; see whether the broker runs, then send again",
     )
 
 
 def _named(command: Command) -> str:
     return f"{command.data.type} {command.id!r} of ticket {command.ticket_id}"
+
+
+def _named_zh(command: Command) -> str:
+    return f"工单 {command.ticket_id} 的命令 {command.data.type}（{command.id}）"
 
 
 def _words(error: KafkaError) -> str:

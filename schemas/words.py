@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from schemas import enums, facts
 from schemas.enums import Refusal
@@ -130,7 +133,7 @@ _TABLE: tuple[tuple[StrEnum, str, str], ...] = (
     (enums.RespondentType.OFFICER, "执法人员", "officer"),
     (enums.ReceivedBy.SOURCE, "来源登记时间", "the source's time"),
     (enums.ReceivedBy.RECEIPT, "接收时间", "the receipt stamp"),
-    (enums.ReceivedBy.RECORD, "入库时间", "the record's time"),
+    (enums.ReceivedBy.RECORD, "写入日志时间", "the record's time"),
     (enums.RoundReason.OPENED, "首次办理", "opened"),
     (enums.RoundReason.DISSATISFIED, "不满意重办", "dissatisfied"),
     (enums.RoundReason.SUPERVISOR, "督办重办", "by a supervisor"),
@@ -169,7 +172,7 @@ _FACTS: dict[type[facts.FactData], tuple[str, str]] = {
     facts.ClockBreached: ("超时", "breached"),
     facts.ClockExcused: ("超时免责", "breach excused"),
     facts.ClockCancelled: ("取消计时", "clock cancelled"),
-    facts.LevelReached: ("提醒升级", "level reached"),
+    facts.LevelReached: ("触发提醒", "level reached"),
     facts.TicketAccepted: ("受理", "accepted"),
     facts.OnSiteDecided: ("确定是否到场", "visit to the scene decided"),
     facts.HandlerArrived: ("到场", "arrived"),
@@ -199,6 +202,61 @@ _OF_A_CLOCK = (
     facts.LevelReached,
     facts.AlertAcknowledged,
 )
+
+
+_PROBLEMS = {
+    "missing": "缺少此项，请补上",
+    "extra_forbidden": "不认识此项，请删除或核对名称",
+    "string_type": "应为文字，请加引号",
+    "string_too_short": "至少 {min_length} 个字符",
+    "string_too_long": "至多 {max_length} 个字符",
+    "string_pattern_mismatch": "含有不允许的字符",
+    "string_unicode": "含有无法识别的字符，请核对编码",
+    "int_type": "应为整数",
+    "int_parsing": "应为整数",
+    "int_from_float": "应为整数",
+    "float_type": "应为数字",
+    "float_parsing": "应为数字",
+    "finite_number": "应为有限的数字",
+    "bool_type": "应为 true 或 false",
+    "bool_parsing": "应为 true 或 false",
+    "greater_than": "应大于 {gt}",
+    "greater_than_equal": "不得小于 {ge}",
+    "less_than": "应小于 {lt}",
+    "less_than_equal": "不得大于 {le}",
+    "enum": "只能是 {expected}",
+    "literal_error": "只能是 {expected}",
+    "union_tag_not_found": "缺少类型，请填写 {discriminator}",
+    "union_tag_invalid": "类型 {discriminator} 只能是 {expected_tags}",
+    "dict_type": "应为“名称: 值”的形式",
+    "model_type": "应为“名称: 值”的形式",
+    "list_type": "应为列表",
+    "tuple_type": "应为列表",
+    "set_type": "应为列表",
+    "frozen_set_type": "应为列表",
+    "too_short": "至少 {min_length} 项",
+    "too_long": "至多 {max_length} 项",
+    "datetime_type": "应为日期和时间",
+    "datetime_parsing": "应为日期和时间，例如 2026-01-31T09:00:00+08:00",
+    "datetime_from_date_parsing": "应为日期和时间，例如 2026-01-31T09:00:00+08:00",
+    "timezone_aware": "时间应带时区，例如 2026-01-31T09:00:00+08:00",
+    "date_type": "应为日期",
+    "date_parsing": "应为日期，例如 2026-01-31",
+    "date_from_datetime_parsing": "应为日期，例如 2026-01-31",
+    "time_type": "应为时刻，例如 09:00",
+    "time_parsing": "应为时刻，例如 09:00",
+    "uuid_type": "应为 UUID",
+    "uuid_parsing": "应为 UUID",
+    "path_type": "应为文件路径",
+}
+"""What pydantic finds, in Chinese, by its name for it; it says the same in English itself."""
+
+_FILE_PROBLEMS: dict[type[Exception], str] = {
+    FileNotFoundError: "文件不存在，请核对路径",
+    IsADirectoryError: "这是文件夹，请给出文件",
+    NotADirectoryError: "路径中有一段不是文件夹，请核对路径",
+    PermissionError: "没有权限，请检查文件的权限",
+}
 
 
 def word(code: StrEnum, language: Language = "zh") -> str:
@@ -259,6 +317,60 @@ class SaidError(Exception):
     def words(self, language: Language = "zh") -> str:
         """What to show."""
         return self.chinese if language == "zh" else str(self)
+
+
+def problem_words(kind: str, message: str, context: Mapping[str, Any], language: Language = "zh") -> str:
+    """What pydantic found: its own message, or the Chinese for it; the message again where there is no Chinese.
+
+    Args:
+        kind: pydantic's name for it, such as ``missing``.
+        message: what pydantic says.
+        context: the limits or words that were expected.
+        language: the reader's.
+    """
+    if language == "en" or kind not in _PROBLEMS:
+        return message
+    expected = {name: str(value).replace(" or ", "、").replace(", ", "、") for name, value in context.items()}
+    try:
+        return _PROBLEMS[kind].format_map(expected)
+    except KeyError:
+        return message
+
+
+def problem_lines(
+    error: ValidationError, whole: str, language: Language = "zh", name: Callable[[str], str] = str
+) -> list[str]:
+    """Everything that pydantic found, with its place but never with the input.
+
+    Args:
+        error: what it found.
+        whole: the place of a problem that no field has alone.
+        language: the reader's.
+        name: what the reader calls a place.
+    """
+    colon = "：" if language == "zh" else ": "
+    return [
+        f"{name('.'.join(map(str, item['loc'])) or whole)}{colon}"
+        + problem_words(item["type"], item["msg"], item.get("ctx", {}), language)
+        for item in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def file_problem(path: Path | str, error: Exception) -> tuple[str, str]:
+    """Why a file cannot be read or written, in both languages, for an operating system's error, YAML's or a codec's."""
+    mark = getattr(error, "problem_mark", None)
+    match error:
+        case OSError():
+            english = str(error.strerror or error)
+            chinese = _FILE_PROBLEMS.get(type(error), f"文件不能读写（{english}），请检查磁盘和路径")
+        case UnicodeDecodeError():
+            english, chinese = str(error), "文件不是 UTF-8 编码，请另存为 UTF-8"
+        case _ if mark is not None:
+            english = str(error)
+            chinese = f"第 {mark.line + 1} 行第 {mark.column + 1} 列附近不是有效的 YAML，请检查缩进、冒号和括号"
+        case _:
+            english, chinese = str(error), f"文件内容有误（{error}），请改正"
+    return f"{path}：{chinese}", f"{path}: {english}"
 
 
 def _column(language: Language) -> int:

@@ -10,11 +10,12 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.policy import PolicySet
+from schemas.words import SaidError, file_problem, problem_lines
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class PolicyFileError(ValueError):
+class PolicyFileError(SaidError):
     """A policy file that cannot be used; the message names the file and what is wrong with it."""
 
 
@@ -28,16 +29,19 @@ def load_policy_set(path: Path) -> PolicySet:
     merged: dict[str, Any] = {}
     parts = content.pop("include", [])
     if not isinstance(parts, list):
-        raise PolicyFileError(f"{path}: include: a list of file names is expected")
+        raise PolicyFileError(
+            f"{path}：include 应为文件名的列表，例如 [common.yaml]",
+            f"{path}: include: a list of file names is expected",
+        )
     for part in parts:
         merged |= _read(path.parent / str(part))
     try:
         return PolicySet.model_validate(merged | content)
     except ValidationError as error:
-        problems = [
-            f"  {'.'.join(map(str, problem['loc'])) or path.name}: {problem['msg']}" for problem in error.errors()
-        ]
-        raise PolicyFileError("\n".join([f"{path}:", *problems])) from error
+        raise PolicyFileError(
+            "\n  ".join([f"规则文件 {path} 有误，请改正：", *problem_lines(error, path.name, "zh")]),
+            "\n  ".join([f"{path}:", *problem_lines(error, path.name, "en")]),
+        ) from error
 
 
 def load_policy_sets(paths: Iterable[Path]) -> dict[str, PolicySet]:
@@ -53,7 +57,10 @@ def load_policy_sets(paths: Iterable[Path]) -> dict[str, PolicySet]:
             (other for other in sets.values() if (other.set, other.version) == (rules.set, rules.version)), None
         )
         if twin is not None and twin.name != rules.name:
-            raise PolicyFileError(f"{path}: {rules.set}@{rules.version} exists with other content; raise the version")
+            raise PolicyFileError(
+                f"{path}：规则集 {rules.set}@{rules.version} 已存在而内容不同，请提高版本号",
+                f"{path}: {rules.set}@{rules.version} exists with other content; raise the version",
+            )
         sets[rules.name] = rules
     return sets
 
@@ -61,10 +68,8 @@ def load_policy_sets(paths: Iterable[Path]) -> dict[str, PolicySet]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader, in C)
-    except OSError as error:
-        raise PolicyFileError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PolicyFileError(f"{path}: {error}") from error
+    except (OSError, yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date that does not exist
+        raise PolicyFileError(*file_problem(path, error)) from error
     if not isinstance(content, dict):
-        raise PolicyFileError(f"{path}: a mapping is expected at the top")
+        raise PolicyFileError(f"{path}：顶层应为“名称: 值”的形式", f"{path}: a mapping is expected at the top")
     return content

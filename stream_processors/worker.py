@@ -94,6 +94,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         starting = asyncio.create_task(self.app.start())
+        starting.add_done_callback(self._end_unless_started)
         crashed = asyncio.create_task(self._wait_for_crash())
         await asyncio.wait({asyncio.create_task(stop.wait()), crashed}, return_when=asyncio.FIRST_COMPLETED)
         if crashed.done():
@@ -112,6 +113,11 @@ class Worker:
             log.warning("not everything closed in time; nothing is lost, what was not durable is read again")
         log.info("stopped", durable=True)
         return 0
+
+    def _end_unless_started(self, starting: asyncio.Task[None]) -> None:
+        error = None if starting.cancelled() else starting.exception()
+        if error is not None:
+            self._fatal(error)
 
     async def _wait_for_crash(self) -> BaseException:
         while self.app.crash_reason is None:  # noqa: ASYNC110 (Faust sets it from anywhere, without an event)

@@ -4,7 +4,9 @@ Relied on in Faust 0.15.3 (``tests/stream_processors/test_faust_contract.py`` fa
 ``Consumer._drain_messages`` is what the fetcher runs; ``Consumer.wait_empty`` is awaited before partitions are given up
 and at stop; ``Consumer._commit`` commits offsets; ``AIOKafkaConsumerThread._create_worker_consumer`` makes the client;
 ``Conductor._topic_name_index`` maps a topic's name to its channels; a stream skips events of another generation by
-calling ``Message.ack``.
+calling ``Message.ack``; ``AIOKafkaConsumerThread.getmany`` never looks at errors of aiokafka's group coordinator
+(``GroupCoordinator._coordination_task``, ``_pending_exception``), and with ``_group_instance_id`` the coordinator sends
+no LeaveGroup.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from stream_processors.judge import Record, instant
 MAX_RECORDS = 1000
 _FETCH_WAIT_S = 0.2
 _FULL_WAIT_S = 0.005
+_FOR_EVER_MS = 2**31 - 1
 
 
 class BatchMessage(ConsumerMessage):  # type: ignore[misc]
@@ -68,6 +71,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             max_poll_records=MAX_RECORDS,
+            max_poll_interval_ms=_FOR_EVER_MS,  # who owns nothing fetches nothing, yet must stay in the group
             max_partition_fetch_bytes=conf.consumer_max_fetch_size,
             fetch_max_wait_ms=50,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
@@ -77,6 +81,30 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
             **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group, so that our partitions move at once.
+
+        A static member would only fall silent, and its partitions would rest for the session timeout. After kill -9 or
+        exit code 70 nothing is said, and whoever comes back under the same id in time keeps its partitions.
+        """
+        if self._consumer is not None and self._consumer._coordinator is not None:  # noqa: SLF001 (contract test)
+            self._consumer._coordinator._group_instance_id = None  # noqa: SLF001
+        await super().on_thread_stop()
+
+    def membership_error(self) -> BaseException | None:
+        """Why this client is no member of its group any more and never will be again, if that is so.
+
+        Faust does not ask; the client itself would go on as if nothing had happened.
+        """
+        coordinator = getattr(self._consumer, "_coordinator", None)
+        if coordinator is None:
+            return None
+        ended = coordinator._coordination_task  # noqa: SLF001 (pinned by the contract test)
+        if ended.done() and not coordinator._closing.done():  # noqa: SLF001
+            return RuntimeError(f"the group coordination ended: {ended!r}")
+        error: BaseException | None = coordinator._pending_exception  # noqa: SLF001
+        return error
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
@@ -105,10 +133,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         if not wanted or generation is None:
             await asyncio.sleep(_FULL_WAIT_S)
             return
-        fetched = await self._thread.getmany(wanted, timeout=_FETCH_WAIT_S)
-        for tp, records in fetched.items():
-            if desk.gate.admits(generation, tp.partition):
-                self._deliver(Batch(tp.partition, generation, tuple(_record(record) for record in records)))
+        async with desk.fetching:
+            fetched = await self._thread.getmany(wanted, timeout=_FETCH_WAIT_S)
+            for tp, records in fetched.items():
+                if desk.gate.admits(generation, tp.partition):
+                    self._deliver(Batch(tp.partition, generation, tuple(_record(record) for record in records)))
         await asyncio.sleep(0)
 
     def _deliver(self, batch: Batch) -> None:
@@ -121,6 +150,21 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Before partitions go, and before the worker stops: everything decided becomes durable."""
         self._desk.gate.close()
         await self._desk.idle()
+
+    def membership_error(self) -> BaseException | None:
+        """Why this worker is out of its group for good, if it is."""
+        error: BaseException | None = self._thread.membership_error()
+        return error
+
+    async def seek_to_undecided(self) -> None:
+        """Every partition to its committed offset, or to its beginning where nothing is committed.
+
+        In the latter case aiokafka leaves the position where it is, be it behind records that were put aside.
+        """
+        committed = await self.seek_to_committed()
+        untouched = [tp for tp, offset in committed.items() if tp.topic == TICKETS and not offset]
+        if untouched:
+            await self._thread.seek_to_beginning(*untouched)
 
     async def commit_offset(self, partition: int, offset: int) -> None:
         """Commit one source offset without a transaction (embedded broker).

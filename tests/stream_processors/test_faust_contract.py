@@ -6,6 +6,7 @@ import inspect
 
 import aiokafka
 import faust
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.app.base import App
 from faust.streams import Stream
 from faust.tables.manager import TableManager
@@ -14,6 +15,7 @@ from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer, Fetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage, Message
+from mode.utils.queues import ThrowableQueue
 
 
 def source(of: object) -> str:
@@ -57,7 +59,9 @@ def test_resuming_after_a_rebalance_takes_the_steps_that_the_takeover_takes() ->
 
 def test_seeking_asks_the_broker_anew_so_that_it_may_come_after_the_fence() -> None:
     assert "self._coordinator.fetch_committed_offsets" in source(aiokafka.AIOKafkaConsumer.committed)
-    assert "self.committed(tp)" in source(aiokafka.AIOKafkaConsumer.seek_to_committed)
+    seek = source(aiokafka.AIOKafkaConsumer.seek_to_committed)
+    assert "self.committed(tp)" in seek
+    assert "if offset and offset > 0:" in seek, "without a committed offset it seeks nowhere; we then do"
 
 
 def test_channels_are_found_by_topic_name() -> None:
@@ -92,3 +96,31 @@ def test_producers_make_batches_and_transactions() -> None:
     assert "linger_ms" in inspect.signature(producer.__init__).parameters
     for method in ("create_batch", "send_batch", "begin_transaction", "send_offsets_to_transaction"):
         assert callable(getattr(producer, method))
+
+
+def test_partitions_are_revoked_before_the_wait_and_waiting_events_are_dropped_without_a_word() -> None:
+    revoke = source(App._on_partitions_revoked)
+    steps = ("self.tables.on_partitions_revoked", "self.flow_control.clear", "self._consumer_wait_empty")
+    assert sorted(steps, key=revoke.index) == list(steps)
+    assert "ack" not in source(ThrowableQueue.clear)
+
+
+def test_faust_never_asks_whether_the_group_coordinator_lives() -> None:
+    assert "check_errors" in source(aiokafka.AIOKafkaConsumer.getmany)
+    thread = source(driver.AIOKafkaConsumerThread.getmany) + source(driver.AIOKafkaConsumerThread._fetch_records)
+    assert "check_errors" not in thread
+    assert "self._pending_exception = exc" in source(GroupCoordinator._push_error_to_user)
+    for name in ("_coordination_task", "_closing", "_pending_exception"):
+        assert f"self.{name} = " in source(GroupCoordinator.__init__), name
+
+
+def test_who_fetches_nothing_for_the_poll_interval_is_out_of_the_group_for_good() -> None:
+    assert "max_poll_interval_ms" in inspect.signature(aiokafka.AIOKafkaConsumer.__init__).parameters
+    assert "idle_time >= self._max_poll_interval" in source(GroupCoordinator.ensure_active_group)
+
+
+def test_a_static_member_leaves_without_a_word_unless_it_forgets_its_instance_id() -> None:
+    assert "self._consumer.stop()" in source(driver.AIOKafkaConsumerThread.on_thread_stop)
+    assert "await self._maybe_leave_group()" in source(GroupCoordinator.close)
+    assert "self.generation > 0 and self._group_instance_id is None" in source(GroupCoordinator._maybe_leave_group)
+    assert "LeaveGroupRequest(self.group_id, self.member_id)" in source(GroupCoordinator._maybe_leave_group)
