@@ -136,7 +136,7 @@ def _kafka_words(error: Exception) -> str:
 
 def _fail(words: str) -> None:
     errors.print(f"[bold red]{say('不能执行', 'Not done')}[/] ", end="")
-    errors.print(words, markup=False)
+    errors.print(words, markup=False, soft_wrap=True)
     sys.exit(1)
 
 

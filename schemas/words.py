@@ -252,6 +252,7 @@ _PROBLEMS = {
 """What pydantic finds, in Chinese, by its name for it; it says the same in English itself."""
 
 _FILE_PROBLEMS: dict[type[Exception], str] = {
+    FileExistsError: "已有同名文件，请换一个路径",
     FileNotFoundError: "文件不存在，请核对路径",
     IsADirectoryError: "这是文件夹，请给出文件",
     NotADirectoryError: "路径中有一段不是文件夹，请核对路径",
@@ -328,8 +329,10 @@ def problem_words(kind: str, message: str, context: Mapping[str, Any], language:
         context: the limits or words that were expected.
         language: the reader's.
     """
-    if language == "en" or kind not in _PROBLEMS:
+    if language == "en":
         return message
+    if kind not in _PROBLEMS:
+        return message.removeprefix("Value error, ")
     expected = {name: str(value).replace(" or ", "、").replace(", ", "、") for name, value in context.items()}
     try:
         return _PROBLEMS[kind].format_map(expected)
