@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format types contracts lock clean
+.PHONY: help setup demo test bench lint format contracts lock clean chaos
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ contracts: setup ## Generate the JSON Schemas and the AsyncAPI document from the
 lock: setup ## Resolve the dependencies anew into requirements.lock
 	@$(UV) pip compile -q pyproject.toml --group build --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade -o requirements.lock
+
+chaos: setup ## Strike at workers, sink, broker and database under load, then count (ROUNDS=10 SEED=3012)
+	@$(BIN)/python -m tests.support.jars
+	@$(BIN)/python -m tests.chaos.harness --rounds $(or $(ROUNDS),10) --seed $(or $(SEED),3012)
 
 clean: ## Remove everything that was made here
 	@rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
