@@ -113,12 +113,13 @@ def _cancel(story: Story, clock: RunningClock, reason: CancelReason) -> None:
 
 
 def _next_elapsed(ticket: Ticket, until: datetime) -> RunningClock | None:
+    """The clock whose turn it is. At one instant levels come before breaches, whenever the bell happens to ring."""
     elapsed = [
-        (clock.next_at, clock.clock, clock)
+        (clock.next_at, clock.breach_next, clock.clock, clock)
         for clock in open_clocks(ticket)
         if clock.next_at is not None and (clock.next_at < until or (clock.next_at == until and not clock.breach_next))
     ]
-    return min(elapsed)[2] if elapsed else None
+    return min(elapsed)[3] if elapsed else None
 
 
 def _advance(story: Story, clock: RunningClock) -> None:

@@ -95,7 +95,7 @@ def test_a_broker_with_unfit_topics_is_refused_with_what_to_do(tmp_path: Path, o
     with pipeline(tmp_path, own_kafka.bootstrap, f"sqlite:///{tmp_path}/a.sqlite") as made:
         made.start("worker")
         assert made.exit_code("worker") == 1
-        assert "run `hotline topics` first" in made.log("worker").read_text()
+        assert "请先运行 `hotline topics`" in made.log("worker").read_text()
 
 
 def test_a_broker_that_is_away_at_the_start_is_waited_for_in_words(tmp_path: Path, own_kafka: KafkaServer) -> None:
